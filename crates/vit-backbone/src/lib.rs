@@ -1,1 +1,51 @@
-//! See the crate description in Cargo.toml.
+//! Vision transformers exactly as timm and MAE publish them: their configuration, forward pass, features, checkpoints,
+//! masked-autoencoder pretraining, and [`Seam`], the trait through which an adapter acts on a frozen model.
+//!
+//! The crate is generic over burn's [`Backend`](burn::tensor::backend::Backend). It knows no adaptation method, no sensor and no data set.
+//!
+//! ```
+//! use burn::tensor::Tensor;
+//! use vit_backbone::{pool, Pooling, Vit, VitConfig};
+//! # type B = burn_flex::Flex;
+//! # let device = Default::default();
+//! let config = VitConfig { image_size: 16, patch_size: 8, dim: 8, depth: 2, heads: 2, mlp_dim: 16, ..VitConfig::default() };
+//! let vit = Vit::<B>::init(&config, 7, &device)?;
+//! let image = Tensor::<B, 4>::zeros([1, 3, 16, 16], &device);
+//! let tokens = vit.forward(image, &()); // `()` is the frozen model
+//! let feature = pool(tokens, vit.prefix_tokens(&()), Pooling::PatchMean);
+//! assert_eq!(feature.dims(), [1, 8]);
+//! # Ok::<(), vit_backbone::BackboneError>(())
+//! ```
+
+mod attention;
+mod block;
+mod build;
+mod config;
+mod drop_path;
+mod embed;
+mod error;
+mod features;
+mod init;
+mod layer_scale;
+mod linear;
+mod mlp;
+mod positions;
+mod seam;
+mod site;
+mod vit;
+
+pub use attention::Attention;
+pub use block::Block;
+pub use config::{Activation, PositionKind, VitConfig};
+pub use drop_path::DropPath;
+pub use embed::TokenEmbed;
+pub use error::BackboneError;
+pub use features::{FeatureRequest, Pooling, pool, to_map};
+pub use init::{InitRule, ParameterSource, SeededInit};
+pub use layer_scale::LayerScale;
+pub use linear::apply_linear;
+pub use mlp::Mlp;
+pub use positions::{PositionTable, resample_matrix, sin_cos_2d};
+pub use seam::Seam;
+pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};
+pub use vit::Vit;

@@ -1,0 +1,134 @@
+//! Building modules from a [`ParameterSource`]: one constructor serves random initialisation and loading alike.
+
+use burn::module::Param;
+use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use crate::{BackboneError, InitRule, ParameterSource};
+
+/// A source, the device the tensors go to, and the name of the module being built.
+pub(crate) struct Builder<'a, B: Backend> {
+    source: &'a mut dyn ParameterSource,
+    device: &'a B::Device,
+    prefix: String,
+}
+
+impl<'a, B: Backend> Builder<'a, B> {
+    pub(crate) fn new(source: &'a mut dyn ParameterSource, device: &'a B::Device) -> Self {
+        Self {
+            source,
+            device,
+            prefix: String::new(),
+        }
+    }
+
+    /// The device of the tensors built.
+    pub(crate) fn device(&self) -> &'a B::Device {
+        self.device
+    }
+
+    /// A builder for the submodule `name`.
+    pub(crate) fn child(&mut self, name: &str) -> Builder<'_, B> {
+        let prefix = format!("{}{name}.", self.prefix);
+        Builder {
+            source: self.source,
+            device: self.device,
+            prefix,
+        }
+    }
+
+    /// The values of the parameter `name` of this module, in PyTorch's layout.
+    pub(crate) fn values(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        rule: InitRule,
+    ) -> Result<Vec<f32>, BackboneError> {
+        self.source
+            .values(&format!("{}{name}", self.prefix), shape, rule)
+    }
+
+    /// A tensor of the given shape.
+    pub(crate) fn tensor<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        rule: InitRule,
+    ) -> Result<Tensor<B, D>, BackboneError> {
+        let values = self.values(name, &shape, rule)?;
+        Ok(Tensor::from_data(
+            TensorData::new(values, shape),
+            self.device,
+        ))
+    }
+
+    /// A trainable tensor of the given shape.
+    pub(crate) fn param<const D: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; D],
+        rule: InitRule,
+    ) -> Result<Param<Tensor<B, D>>, BackboneError> {
+        Ok(Param::from_tensor(self.tensor(name, shape, rule)?))
+    }
+
+    /// A linear map; `shape` is that of the weight in the checkpoint (a convolution's four axes, for example), whose
+    /// first axis is the output.
+    pub(crate) fn linear_shaped(
+        &mut self,
+        shape: &[usize],
+        bias: bool,
+    ) -> Result<Linear<B>, BackboneError> {
+        let outputs = shape[0];
+        let inputs = shape[1..].iter().product();
+        let rule = InitRule::XavierUniform {
+            fan_in: inputs,
+            fan_out: outputs,
+        };
+        let values = self.values("weight", shape, rule)?;
+        let weight = transpose(&values, outputs, inputs);
+        drop(values);
+        let weight = Tensor::from_data(TensorData::new(weight, [inputs, outputs]), self.device);
+        let bias = if bias {
+            Some(self.param("bias", [outputs], InitRule::Constant(0.0))?)
+        } else {
+            None
+        };
+        Ok(Linear {
+            weight: Param::from_tensor(weight),
+            bias,
+        })
+    }
+
+    /// A linear map from `inputs` to `outputs` numbers.
+    pub(crate) fn linear(
+        &mut self,
+        inputs: usize,
+        outputs: usize,
+        bias: bool,
+    ) -> Result<Linear<B>, BackboneError> {
+        self.linear_shaped(&[outputs, inputs], bias)
+    }
+
+    /// A LayerNorm over `dim` numbers.
+    pub(crate) fn norm(&mut self, dim: usize, eps: f64) -> Result<LayerNorm<B>, BackboneError> {
+        let mut norm = LayerNormConfig::new(dim)
+            .with_epsilon(eps)
+            .init(self.device);
+        norm.gamma = self.param("weight", [dim], InitRule::Constant(1.0))?;
+        norm.beta = Some(self.param("bias", [dim], InitRule::Constant(0.0))?);
+        Ok(norm)
+    }
+}
+
+/// Transposes a row-major matrix of `rows` by `columns`; PyTorch stores a linear weight `[out, in]`, burn `[in, out]`.
+pub(crate) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut out = vec![0.0; values.len()];
+    for r in 0..rows {
+        for c in 0..columns {
+            out[c * rows + r] = values[r * columns + c];
+        }
+    }
+    out
+}

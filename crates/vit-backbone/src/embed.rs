@@ -1,0 +1,195 @@
+//! From an image to the token sequence of the first block: patches, prefix tokens, positions.
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use crate::build::Builder;
+use crate::{
+    BackboneError, InitRule, PositionKind, PositionTable, VitConfig, apply_linear, sin_cos_2d,
+};
+
+/// Patch embedding, class and register tokens, and positions (ViT, Dosovitskiy et al. 2021, equation 1).
+#[derive(Module, Debug)]
+pub struct TokenEmbed<B: Backend> {
+    /// `patch_embed.proj`, a convolution whose stride is its size, held as the linear map it is: weight
+    /// `[channels * patch * patch, dim]`, inputs in the order (channel, row, column) of the published `[dim, c, p, p]`.
+    pub proj: Linear<B>,
+    /// `cls_token`: `[1, 1, dim]`.
+    pub class_token: Option<Param<Tensor<B, 3>>>,
+    /// `reg_token`: `[1, registers, dim]`.
+    pub register_tokens: Option<Param<Tensor<B, 3>>>,
+    /// `pos_embed`: `[1, prefix_rows + side * side, dim]`.
+    pub positions: PositionTable<B>,
+    /// Side of a patch in pixels.
+    pub patch_size: usize,
+    /// Number of image channels.
+    pub in_channels: usize,
+    /// Side of the grid that the position table describes.
+    pub grid_side: usize,
+    /// Whether prefix tokens have rows in the position table.
+    pub pos_on_prefix: bool,
+}
+
+impl<B: Backend> TokenEmbed<B> {
+    pub(crate) fn build(
+        config: &VitConfig,
+        from: &mut Builder<'_, B>,
+    ) -> Result<Self, BackboneError> {
+        let dim = config.dim;
+        let tokens = InitRule::TruncatedNormal { std: 0.02 };
+        let p = config.patch_size;
+        let proj = from
+            .child("patch_embed")
+            .child("proj")
+            .linear_shaped(&[dim, config.in_channels, p, p], true)?;
+        let class_token = if config.class_token {
+            Some(from.param("cls_token", [1, 1, dim], tokens)?)
+        } else {
+            None
+        };
+        let registers = config.register_tokens;
+        let register_tokens = if registers > 0 {
+            Some(from.param("reg_token", [1, registers, dim], tokens)?)
+        } else {
+            None
+        };
+        let shape = [1, config.position_rows(), dim];
+        let positions = match config.positions {
+            PositionKind::Learned => {
+                PositionTable::Learned(from.param("pos_embed", shape, tokens)?)
+            }
+            PositionKind::SinCos2d => PositionTable::fixed_sin_cos(
+                config.prefix_rows(),
+                config.grid_side(),
+                dim,
+                from.device(),
+            ),
+        };
+        Ok(Self {
+            proj,
+            class_token,
+            register_tokens,
+            positions,
+            patch_size: p,
+            in_channels: config.in_channels,
+            grid_side: config.grid_side(),
+            pos_on_prefix: config.pos_on_prefix,
+        })
+    }
+
+    /// Image to tokens.
+    ///
+    /// # Shapes
+    /// - `image`: `[batch, channels, height, width]`
+    /// - result: `[batch, prefix + patches, dim]`
+    ///
+    /// # Panics
+    /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand.
+    pub fn forward(&self, image: Tensor<B, 4>) -> Tensor<B, 3> {
+        let grid = self.grid(&image);
+        self.assemble(self.patches(image), grid)
+    }
+
+    /// The patch grid `[rows, columns]` of an image.
+    pub fn grid(&self, image: &Tensor<B, 4>) -> [usize; 2] {
+        let [_, _, height, width] = image.dims();
+        [height / self.patch_size, width / self.patch_size]
+    }
+
+    /// Cuts an image into patches: `[batch, channels, height, width]` to `[batch, patches, channels * patch * patch]`,
+    /// a patch in the order (channel, row, column).
+    ///
+    /// # Panics
+    /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand.
+    pub fn pixels(&self, image: Tensor<B, 4>) -> Tensor<B, 3> {
+        let [batch, channels, height, width] = image.dims();
+        let p = self.patch_size;
+        assert!(
+            channels == self.in_channels && height % p == 0 && width % p == 0,
+            "an image of shape {:?} does not fit a model with {} channels and patches of {p} pixels",
+            [batch, channels, height, width],
+            self.in_channels,
+        );
+        let (rows, columns) = (height / p, width / p);
+        image
+            .reshape([batch, channels, rows, p, columns, p])
+            .permute([0, 2, 4, 1, 3, 5])
+            .reshape([batch, rows * columns, channels * p * p])
+    }
+
+    /// Embedded patches without positions, `[batch, patches, dim]`.
+    pub fn patches(&self, image: Tensor<B, 4>) -> Tensor<B, 3> {
+        apply_linear(&self.proj, self.pixels(image))
+    }
+
+    /// Adds positions to embedded patches and puts the prefix tokens in front.
+    ///
+    /// # Shapes
+    /// - `patches`: `[batch, rows * columns, dim]`
+    /// - `grid`: `[rows, columns]`
+    /// - result: `[batch, prefix + rows * columns, dim]`
+    pub fn assemble(&self, patches: Tensor<B, 3>, grid: [usize; 2]) -> Tensor<B, 3> {
+        let [batch, _, dim] = patches.dims();
+        let (prefix_rows, patch_rows) = self.position_rows(grid);
+        let patches = patches + patch_rows;
+        match self.prefix_sequence(prefix_rows) {
+            Some(prefix) => {
+                let count = prefix.dims()[1];
+                Tensor::cat(vec![prefix.expand([batch, count, dim]), patches], 1)
+            }
+            None => patches,
+        }
+    }
+
+    /// Positions for a patch grid: those of the prefix tokens `[1, prefix, dim]`, if they have any, and those of the
+    /// patches `[1, rows * columns, dim]`.
+    pub fn position_rows(&self, grid: [usize; 2]) -> (Option<Tensor<B, 3>>, Tensor<B, 3>) {
+        let prefix = if self.pos_on_prefix { self.prefix() } else { 0 };
+        self.positions.rows(prefix, [self.grid_side; 2], grid)
+    }
+
+    /// Class and register tokens with their positions, `[1, prefix, dim]`; `None` when there are none.
+    pub fn prefix_sequence(&self, rows: Option<Tensor<B, 3>>) -> Option<Tensor<B, 3>> {
+        let tokens: Vec<_> = [&self.class_token, &self.register_tokens]
+            .into_iter()
+            .flatten()
+            .map(|token| token.val())
+            .collect();
+        if tokens.is_empty() {
+            return None;
+        }
+        let tokens = Tensor::cat(tokens, 1);
+        Some(match rows {
+            Some(rows) => tokens + rows,
+            None => tokens,
+        })
+    }
+
+    /// Number of prefix tokens: class token and registers.
+    pub fn prefix(&self) -> usize {
+        let registers = self
+            .register_tokens
+            .as_ref()
+            .map_or(0, |token| token.dims()[1]);
+        usize::from(self.class_token.is_some()) + registers
+    }
+}
+
+impl<B: Backend> PositionTable<B> {
+    /// The constant table of MAE: zero rows for `prefix` tokens, then [`sin_cos_2d`] of a square grid.
+    pub(crate) fn fixed_sin_cos(
+        prefix: usize,
+        side: usize,
+        dim: usize,
+        device: &B::Device,
+    ) -> Self {
+        let mut values = vec![0.0; prefix * dim];
+        values.extend(sin_cos_2d(dim, [side, side]));
+        Self::Fixed(Tensor::from_data(
+            TensorData::new(values, [1, prefix + side * side, dim]),
+            device,
+        ))
+    }
+}

@@ -1,0 +1,79 @@
+//! What is taken out of a model: token sequences of chosen blocks, pooled to vectors or laid out as maps.
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use serde::{Deserialize, Serialize};
+
+use crate::BackboneError;
+
+/// Which token sequences to return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureRequest {
+    /// Blocks whose outputs are wanted, from 0, in the order wanted.
+    pub blocks: Vec<usize>,
+    /// Whether each goes through the model's final norm (if it has one).
+    #[serde(default)]
+    pub final_norm: bool,
+}
+
+impl FeatureRequest {
+    /// The output of one block, without the final norm.
+    pub fn block(block: usize) -> Self {
+        Self {
+            blocks: vec![block],
+            final_norm: false,
+        }
+    }
+
+    /// Checks that every block exists in a model of `depth` blocks.
+    ///
+    /// # Errors
+    /// [`BackboneError::Block`] with the first that does not.
+    pub fn validate(&self, depth: usize) -> Result<(), BackboneError> {
+        match self.blocks.iter().find(|block| **block >= depth) {
+            Some(&block) => Err(BackboneError::Block { block, depth }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// How a token sequence becomes one vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pooling {
+    /// The class token (the first token).
+    ClassToken,
+    /// The mean of the patch tokens.
+    PatchMean,
+}
+
+/// Pools `[batch, prefix + patches, dim]` to `[batch, dim]`.
+///
+/// # Panics
+/// With [`Pooling::ClassToken`] when `prefix` is 0: there is no class token.
+pub fn pool<B: Backend>(tokens: Tensor<B, 3>, prefix: usize, pooling: Pooling) -> Tensor<B, 2> {
+    let [batch, count, dim] = tokens.dims();
+    match pooling {
+        Pooling::ClassToken => {
+            assert!(
+                prefix > 0,
+                "a model without a class token cannot be pooled by its class token"
+            );
+            tokens.narrow(1, 0, 1).reshape([batch, dim])
+        }
+        Pooling::PatchMean => tokens
+            .narrow(1, prefix, count - prefix)
+            .mean_dim(1)
+            .reshape([batch, dim]),
+    }
+}
+
+/// Lays the patch tokens of `[batch, prefix + rows * columns, dim]` out as a map `[batch, dim, rows, columns]`.
+pub fn to_map<B: Backend>(tokens: Tensor<B, 3>, prefix: usize, grid: [usize; 2]) -> Tensor<B, 4> {
+    let [batch, count, dim] = tokens.dims();
+    tokens
+        .narrow(1, prefix, count - prefix)
+        .swap_dims(1, 2)
+        .reshape([batch, dim, grid[0], grid[1]])
+}

@@ -1,0 +1,216 @@
+//! The vision transformer: embedding, blocks, final norm, and the enumeration of its places.
+
+use std::ops::Range;
+
+use burn::module::Module;
+use burn::nn::{LayerNorm, Linear};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::block::BlockSpec;
+use crate::build::Builder;
+use crate::{
+    BackboneError, Block, FeatureRequest, LinearMap, LinearSite, NormSite, ParameterSource, Seam,
+    SeededInit, TokenEmbed, VitConfig,
+};
+
+/// A vision transformer without a head (Dosovitskiy et al. 2021), module for module timm's `VisionTransformer`.
+#[derive(Module, Debug)]
+pub struct Vit<B: Backend> {
+    /// Patches, prefix tokens and positions.
+    pub embed: TokenEmbed<B>,
+    /// The blocks.
+    pub blocks: Vec<Block<B>>,
+    /// The LayerNorm behind the last block, if the model has one.
+    pub norm: Option<LayerNorm<B>>,
+}
+
+impl<B: Backend> Vit<B> {
+    /// A model with random parameters as MAE initialises them: Xavier-uniform linear maps, truncated-normal (0.02) tokens,
+    /// zero biases. The same seed gives the same model on every backend.
+    ///
+    /// # Errors
+    /// [`BackboneError::Config`] when the configuration is not valid.
+    pub fn init(config: &VitConfig, seed: u64, device: &B::Device) -> Result<Self, BackboneError> {
+        Self::from_source(config, &mut SeededInit::new(seed), device)
+    }
+
+    /// A model whose parameters come from `source`, asked for by their names in a timm checkpoint.
+    ///
+    /// # Errors
+    /// [`BackboneError::Config`] when the configuration is not valid, or what the source fails with.
+    pub fn from_source(
+        config: &VitConfig,
+        source: &mut dyn ParameterSource,
+        device: &B::Device,
+    ) -> Result<Self, BackboneError> {
+        config.validate()?;
+        let mut from = Builder::new(source, device);
+        Ok(Self {
+            embed: TokenEmbed::build(config, &mut from)?,
+            blocks: BlockSpec::from(config).build(from.child("blocks"))?,
+            norm: if config.final_norm {
+                Some(from.child("norm").norm(config.dim, config.layer_norm_eps)?)
+            } else {
+                None
+            },
+        })
+    }
+
+    /// Image to the sequence that enters the first block, and the adapter's state.
+    ///
+    /// # Shapes
+    /// - `image`: `[batch, channels, height, width]`
+    /// - result: `[batch, prefix + patches, dim]`
+    pub fn embed<S: Seam<B>>(&self, image: Tensor<B, 4>, seam: &S) -> (Tensor<B, 3>, S::State) {
+        seam.embed(&self.embed, image)
+    }
+
+    /// Runs some of the blocks. A caller that keeps the output of a frozen prefix of blocks can go on from there.
+    ///
+    /// # Shapes
+    /// - `x`, result: `[batch, tokens, dim]`
+    ///
+    /// # Panics
+    /// When the range ends behind the last block.
+    pub fn run_blocks<S: Seam<B>>(
+        &self,
+        x: Tensor<B, 3>,
+        state: &mut S::State,
+        range: Range<usize>,
+        seam: &S,
+    ) -> Tensor<B, 3> {
+        let start = range.start;
+        self.blocks[range]
+            .iter()
+            .enumerate()
+            .fold(x, |x, (offset, block)| {
+                block.forward(start + offset, x, state, seam)
+            })
+    }
+
+    /// The final norm, if the model has one: `[batch, tokens, dim]` to the same.
+    pub fn final_norm<S: Seam<B>>(&self, x: Tensor<B, 3>, seam: &S) -> Tensor<B, 3> {
+        match &self.norm {
+            Some(norm) => seam.norm(NormSite::Final, norm, x),
+            None => x,
+        }
+    }
+
+    /// Image to the tokens behind all blocks and the final norm, if there is one: timm's `forward_features`.
+    ///
+    /// # Shapes
+    /// - `image`: `[batch, channels, height, width]`
+    /// - result: `[batch, prefix + patches, dim]`
+    ///
+    /// # Panics
+    /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand.
+    pub fn forward<S: Seam<B>>(&self, image: Tensor<B, 4>, seam: &S) -> Tensor<B, 3> {
+        let (x, mut state) = self.embed(image, seam);
+        let x = self.run_blocks(x, &mut state, 0..self.blocks.len(), seam);
+        self.final_norm(x, seam)
+    }
+
+    /// Token sequences of chosen blocks, in the order of the request, each `[batch, prefix + patches, dim]`.
+    /// Blocks behind the last one wanted are not run.
+    ///
+    /// # Panics
+    /// When a block does not exist; [`FeatureRequest::validate`] gives the error beforehand.
+    pub fn features<S: Seam<B>>(
+        &self,
+        image: Tensor<B, 4>,
+        request: &FeatureRequest,
+        seam: &S,
+    ) -> Vec<Tensor<B, 3>> {
+        let Some(&last) = request.blocks.iter().max() else {
+            return Vec::new();
+        };
+        let (mut x, mut state) = self.embed(image, seam);
+        let mut found: Vec<Option<Tensor<B, 3>>> = vec![None; request.blocks.len()];
+        for block in 0..=last {
+            x = self.run_blocks(x, &mut state, block..block + 1, seam);
+            for (slot, _) in found
+                .iter_mut()
+                .zip(&request.blocks)
+                .filter(|(_, wanted)| **wanted == block)
+            {
+                *slot = Some(if request.final_norm {
+                    self.final_norm(x.clone(), seam)
+                } else {
+                    x.clone()
+                });
+            }
+        }
+        found.into_iter().flatten().collect()
+    }
+
+    /// Number of tokens in front of the patches: class token, registers, and what the adapter adds.
+    pub fn prefix_tokens<S: Seam<B>>(&self, seam: &S) -> usize {
+        self.embed.prefix() + seam.extra_tokens()
+    }
+
+    /// Every linear map of the blocks, in the order of the forward pass.
+    pub fn linear_sites(&self) -> Vec<LinearSite> {
+        (0..self.blocks.len())
+            .flat_map(|block| {
+                LinearMap::ALL
+                    .into_iter()
+                    .map(move |map| LinearSite { block, map })
+            })
+            .collect()
+    }
+
+    /// A linear map.
+    ///
+    /// # Panics
+    /// When the block does not exist.
+    pub fn linear(&self, site: LinearSite) -> &Linear<B> {
+        let block = &self.blocks[site.block];
+        match site.map {
+            LinearMap::Qkv => &block.attn.qkv,
+            LinearMap::Proj => &block.attn.proj,
+            LinearMap::Fc1 => &block.mlp.fc1,
+            LinearMap::Fc2 => &block.mlp.fc2,
+        }
+    }
+
+    /// A linear map, to be changed.
+    ///
+    /// # Panics
+    /// When the block does not exist.
+    pub fn linear_mut(&mut self, site: LinearSite) -> &mut Linear<B> {
+        let block = &mut self.blocks[site.block];
+        match site.map {
+            LinearMap::Qkv => &mut block.attn.qkv,
+            LinearMap::Proj => &mut block.attn.proj,
+            LinearMap::Fc1 => &mut block.mlp.fc1,
+            LinearMap::Fc2 => &mut block.mlp.fc2,
+        }
+    }
+
+    /// Every LayerNorm, in the order of the forward pass.
+    pub fn norm_sites(&self) -> Vec<NormSite> {
+        (0..self.blocks.len())
+            .flat_map(|block| [NormSite::Norm1(block), NormSite::Norm2(block)])
+            .chain(self.norm.is_some().then_some(NormSite::Final))
+            .collect()
+    }
+
+    /// A LayerNorm; `None` for [`NormSite::Final`] of a model without one, or a block that does not exist.
+    pub fn norm_layer(&self, site: NormSite) -> Option<&LayerNorm<B>> {
+        match site {
+            NormSite::Norm1(block) => self.blocks.get(block).map(|block| &block.norm1),
+            NormSite::Norm2(block) => self.blocks.get(block).map(|block| &block.norm2),
+            NormSite::Final => self.norm.as_ref(),
+        }
+    }
+
+    /// A LayerNorm, to be changed; `None` as in [`Vit::norm_layer`].
+    pub fn norm_layer_mut(&mut self, site: NormSite) -> Option<&mut LayerNorm<B>> {
+        match site {
+            NormSite::Norm1(block) => self.blocks.get_mut(block).map(|block| &mut block.norm1),
+            NormSite::Norm2(block) => self.blocks.get_mut(block).map(|block| &mut block.norm2),
+            NormSite::Final => self.norm.as_mut(),
+        }
+    }
+}
