@@ -1,0 +1,118 @@
+//! What can go wrong between predictions and a report.
+
+use std::path::PathBuf;
+
+/// Errors of this crate; each says what was expected, what was found and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum EvalError {
+    /// A label is not an index into the class list.
+    #[error(
+        "{role} label {label} of sample {position} is outside the list of {classes} classes; \
+         fix the label or declare it with `with_ignore_label`"
+    )]
+    Label {
+        /// `true` or `predicted`.
+        role: &'static str,
+        /// Index of the sample.
+        position: usize,
+        /// The label found.
+        label: usize,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// Two inputs that belong together differ in length, or a length is impossible.
+    #[error("{what}: expected {expected}, found {found}")]
+    Length {
+        /// Which input.
+        what: &'static str,
+        /// What would have fitted.
+        expected: String,
+        /// What was there.
+        found: String,
+    },
+    /// A class list, group list or confusion matrix contradicts itself.
+    #[error("class list: {problem}")]
+    Classes {
+        /// What contradicts what, and the remedy.
+        problem: String,
+    },
+    /// A number is outside its range.
+    #[error("{what} must be {expected}, found {found}")]
+    Value {
+        /// Which number.
+        what: &'static str,
+        /// The range.
+        expected: &'static str,
+        /// The number found.
+        found: String,
+    },
+    /// A run record contradicts itself.
+    #[error("run record {record}: {problem}")]
+    Record {
+        /// The record, as a path or as `experiment/row`.
+        record: String,
+        /// What contradicts what, and the remedy.
+        problem: String,
+    },
+    /// A run record is not JSON, or not a run record.
+    #[error("{path} is not a run record: {source}; delete it and run the row again, or restore it from version control")]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The parser's reason, with line and column.
+        source: serde_json::Error,
+    },
+    /// A run record of another version of the format.
+    #[error("{path} has schema version {found}, this program reads {supported}; run the row again, or use the version that wrote it")]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// Version in the file.
+        found: u64,
+        /// Version of this program.
+        supported: u32,
+    },
+    /// The stored id is not the hash of the stored configuration and inputs.
+    #[error(
+        "{record}: the id is {stored}, but its configuration and input hashes give {computed}; \
+         the record was edited after the run, so run the row again"
+    )]
+    Id {
+        /// The record, as a path or as `experiment/row`.
+        record: String,
+        /// The id found.
+        stored: String,
+        /// The id expected.
+        computed: String,
+    },
+    /// Two files hold the same run, or the same row of the same experiment.
+    #[error("{first} and {second} both hold {what}; keep one of them")]
+    Duplicate {
+        /// What they share.
+        what: String,
+        /// One file or record.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A file is larger than a run record can be.
+    #[error("{path} has {bytes} bytes, more than the {limit} a run record may have; keep predictions in a file of their own")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was being done, e.g. `read`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+}

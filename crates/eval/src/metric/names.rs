@@ -1,0 +1,65 @@
+//! The names under which metrics stand in run records, and how a table prints each.
+
+/// Overall accuracy.
+pub const ACCURACY: &str = "accuracy";
+/// Mean recall over the classes with true samples.
+pub const BALANCED_ACCURACY: &str = "balanced_accuracy";
+/// Macro F1 over the whole class list, absent classes 0.
+pub const MACRO_F1: &str = "macro_f1";
+/// Macro F1 over the classes that occur as truth or prediction.
+pub const MACRO_F1_PRESENT: &str = "macro_f1_present";
+/// F1 weighted by support.
+pub const WEIGHTED_F1: &str = "weighted_f1";
+/// Cohen's kappa.
+pub const KAPPA: &str = "kappa";
+/// Mean IoU over the whole class list, absent classes 0.
+pub const MIOU: &str = "miou";
+/// Mean IoU over the classes that occur as truth or prediction.
+pub const MIOU_PRESENT: &str = "miou_present";
+/// Expected calibration error, 15 bins of equal width.
+pub const ECE: &str = "ece";
+/// Mean negative log-likelihood in nats.
+pub const LOG_LOSS: &str = "log_loss";
+/// Multi-class Brier score.
+pub const BRIER: &str = "brier";
+/// Fraction of samples with the true class among the five most probable.
+pub const TOP_5: &str = "top_5_accuracy";
+
+/// Name of the F1 of class group `group`, e.g. `f1_tail_official`.
+pub fn group_f1(group: &str, official: bool) -> String {
+    format!("f1_{group}_{}", if official { "official" } else { "clean" })
+}
+
+/// How a metric is printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricStyle {
+    /// Column title.
+    pub title: String,
+    /// Whether it is a fraction, printed in percent.
+    pub percent: bool,
+    /// Whether more is better.
+    pub higher_is_better: bool,
+}
+
+/// How the metric `name` is printed. An unknown name is printed as it stands, as a plain number of which more is better.
+pub fn style(name: &str) -> MetricStyle {
+    let of = |title: &str, percent, higher_is_better| MetricStyle { title: title.into(), percent, higher_is_better };
+    match name {
+        ACCURACY => of("accuracy", true, true),
+        BALANCED_ACCURACY => of("balanced accuracy", true, true),
+        MACRO_F1 => of("macro F1", true, true),
+        MACRO_F1_PRESENT => of("macro F1 (present classes)", true, true),
+        WEIGHTED_F1 => of("weighted F1", true, true),
+        KAPPA => of("kappa", false, true),
+        MIOU => of("mIoU", true, true),
+        MIOU_PRESENT => of("mIoU (present classes)", true, true),
+        ECE => of("ECE", true, false),
+        LOG_LOSS => of("log loss", false, false),
+        BRIER => of("Brier score", false, false),
+        TOP_5 => of("top-5 accuracy", true, true),
+        _ => match name.strip_prefix("f1_").and_then(|rest| rest.rsplit_once('_')) {
+            Some((group, definition @ ("official" | "clean"))) => of(&format!("F1 {group} ({definition})"), true, true),
+            _ => of(name, false, true),
+        },
+    }
+}
