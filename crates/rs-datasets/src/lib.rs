@@ -4,13 +4,17 @@
 //! say where they come from.
 
 mod band;
+mod dataset;
 mod error;
 mod image;
+pub mod io;
 mod sample;
 mod unit;
 
 pub use band::{Band, BandSet};
+pub use dataset::{Dataset, DatasetInfo, Task};
 pub use error::DataError;
 pub use image::{GeoReference, Image, Mask};
+pub use io::ReadLimits;
 pub use sample::{Label, Sample};
 pub use unit::InputUnit;

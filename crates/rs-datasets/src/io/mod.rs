@@ -1,0 +1,29 @@
+//! Readers: bytes of a file, or of a member of a zip archive, to samples in memory.
+//!
+//! Every reader compares the size that a header claims with the real number of bytes and with [`ReadLimits`] before it
+//! allocates, and every error names the file.
+
+mod atomic;
+mod csv;
+mod decode;
+mod georeference;
+mod geotiff;
+mod limits;
+mod npy;
+mod npy_header;
+mod picture;
+mod raster;
+mod samples;
+mod shared_file;
+mod source;
+
+pub use atomic::write_atomically;
+pub use csv::{CsvRecord, csv_field, parse_csv};
+pub use decode::{FileKind, decode, read_raster};
+pub use geotiff::decode_geotiff;
+pub use limits::ReadLimits;
+pub use npy::{BandAxis, NpyArray, decode_npy, encode_npy, read_npy, write_npy};
+pub use picture::decode_picture;
+pub use raster::Raster;
+pub use samples::{Dtype, Samples};
+pub use source::Source;
