@@ -1,0 +1,1 @@
+//! Unifies dependency features; holds no code.
