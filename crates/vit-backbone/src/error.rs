@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::LoadReport;
+
 /// Why a backbone could not be configured, built, loaded or saved.
 #[derive(Debug, thiserror::Error)]
 pub enum BackboneError {
@@ -50,6 +52,30 @@ pub enum BackboneError {
     /// A plan of masked patches does not fit.
     #[error("invalid mask plan: {0}")]
     Mask(String),
+
+    /// A checkpoint cannot be used: damaged, of an unknown kind, or ambiguous.
+    #[error("{path}: {problem}; {remedy}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+
+    /// A checkpoint does not fit the model; the report says where. Nothing was loaded.
+    #[error("the checkpoint does not fit the model: {0}")]
+    Mismatch(Box<LoadReport>),
+
+    /// A value does not fit the precision asked for.
+    #[error("`{name}` holds {value}, which half precision cannot store; save in single precision")]
+    Precision {
+        /// The tensor.
+        name: String,
+        /// The value.
+        value: f32,
+    },
 
     /// Reading or writing failed.
     #[error("{path}: {action} failed: {source}")]

@@ -108,7 +108,7 @@ pub(crate) fn unit(rng: &mut ChaCha8Rng) -> f64 {
 }
 
 /// Standard normal within ±2 (Box & Muller 1958, redrawn outside).
-fn truncated_normal(rng: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn truncated_normal(rng: &mut ChaCha8Rng) -> f64 {
     loop {
         let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
         let value = radius * (std::f64::consts::TAU * unit(rng)).cos();

@@ -20,15 +20,18 @@
 mod attention;
 mod block;
 mod build;
+mod checkpoint;
 mod config;
 mod drop_path;
 mod embed;
 mod error;
 mod features;
+mod inflate;
 mod init;
 mod layer_scale;
 mod linear;
 mod mlp;
+mod names;
 mod positions;
 mod seam;
 mod site;
@@ -36,11 +39,16 @@ mod vit;
 
 pub use attention::Attention;
 pub use block::Block;
+pub use checkpoint::{
+    ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadReport, Loaded, Mismatch,
+    SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit, save_vit, sha256_file,
+};
 pub use config::{Activation, PositionKind, VitConfig};
 pub use drop_path::DropPath;
 pub use embed::TokenEmbed;
 pub use error::BackboneError;
 pub use features::{FeatureRequest, Pooling, pool, to_map};
+pub use inflate::PatchEmbedInit;
 pub use init::{InitRule, ParameterSource, SeededInit};
 pub use layer_scale::LayerScale;
 pub use linear::apply_linear;

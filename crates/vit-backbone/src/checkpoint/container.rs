@@ -1,0 +1,192 @@
+//! A checkpoint file, described: which tensors it has, of which shape and type, and how to read one.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use super::report::Format;
+use super::values::StoredType;
+use super::{pth, safetensors};
+use crate::BackboneError;
+
+/// One tensor of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dtype: StoredType,
+    /// Position of the first number in the file.
+    pub(crate) offset: u64,
+    /// Distance in numbers between neighbours along each axis.
+    pub(crate) strides: Vec<usize>,
+}
+
+/// A file and the tensors in it. Reading it allocated nothing of the size of the tensors.
+#[derive(Debug)]
+pub(crate) struct Container {
+    pub(crate) path: PathBuf,
+    pub(crate) format: Format,
+    pub(crate) len: u64,
+    pub(crate) entries: BTreeMap<String, Entry>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// Where in a nested file the tensors were found, such as `model`; empty at the top.
+    pub(crate) nested: String,
+}
+
+/// The largest header or pickle that is read: a model of a thousand tensors needs about a hundred thousand bytes.
+pub(crate) const HEADER_LIMIT: u64 = 32 << 20;
+
+impl Container {
+    /// Opens a file and finds out its format from its first bytes, whatever its name says.
+    ///
+    /// `nested` names the dictionary to take in a file that holds several.
+    pub(crate) fn open(path: &Path, nested: Option<&str>) -> Result<Self, BackboneError> {
+        let io = |action| {
+            move |source| BackboneError::Io {
+                path: path.to_owned(),
+                action,
+                source,
+            }
+        };
+        let mut file = File::open(path).map_err(io("opening"))?;
+        let meta = file.metadata().map_err(io("opening"))?;
+        if meta.is_dir() {
+            return Err(BackboneError::Checkpoint {
+                path: path.to_owned(),
+                problem: "it is a directory".into(),
+                remedy: "name the .safetensors or .pth file itself".into(),
+            });
+        }
+        let mut magic = Vec::new();
+        (&mut file)
+            .take(16)
+            .read_to_end(&mut magic)
+            .map_err(io("reading"))?;
+        file.seek(SeekFrom::Start(0)).map_err(io("reading"))?;
+        let len = meta.len();
+        if pth::zip::is_zip(&magic) {
+            pth::zip::open(path, file, len, nested)
+        } else if pth::legacy::is_legacy(&magic) {
+            pth::legacy::open(path, file, len, nested)
+        } else if safetensors::is_safetensors(&magic) {
+            safetensors::open(path, file, len)
+        } else {
+            Err(BackboneError::Checkpoint {
+                path: path.to_owned(),
+                problem: format!("its {len} bytes begin like neither a safetensors nor a PyTorch file"),
+                remedy: "download it again; a text page or a pointer file is often saved in place of the weights".into(),
+            })
+        }
+    }
+
+    /// The values of one entry in row-major order.
+    ///
+    /// The caller has compared the shape with what it needs, so the allocation is of a size it chose.
+    pub(crate) fn read(&self, key: &str, entry: &Entry) -> Result<Vec<f32>, BackboneError> {
+        let count: usize = entry.shape.iter().product();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        // Numbers from the first to the last that the tensor touches; containers check that they lie inside the file.
+        let span = 1 + entry
+            .shape
+            .iter()
+            .zip(&entry.strides)
+            .map(|(size, stride)| (size - 1) * stride)
+            .sum::<usize>();
+        let mut bytes = vec![0; span * entry.dtype.bytes()];
+        let io = |source| BackboneError::Io {
+            path: self.path.clone(),
+            action: "reading weights",
+            source,
+        };
+        let mut file = File::open(&self.path).map_err(io)?;
+        file.seek(SeekFrom::Start(entry.offset)).map_err(io)?;
+        file.read_exact(&mut bytes).map_err(io)?;
+        let values = entry
+            .dtype
+            .to_f32(&bytes)
+            .ok_or_else(|| self.corrupt(format!("`{key}` has no float type")))?;
+        if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
+            return Err(BackboneError::Checkpoint {
+                path: self.path.clone(),
+                problem: format!("`{key}` holds {bad}"),
+                remedy: "the training that wrote it diverged, or the file is damaged; use another checkpoint".into(),
+            });
+        }
+        Ok(
+            if span == count && entry.strides == contiguous(&entry.shape) {
+                values
+            } else {
+                gather(&values, &entry.shape, &entry.strides)
+            },
+        )
+    }
+
+    /// The error for contents that contradict themselves.
+    pub(crate) fn corrupt(&self, problem: String) -> BackboneError {
+        corrupt(&self.path, self.format, problem)
+    }
+}
+
+/// The error for a file whose contents contradict themselves.
+pub(crate) fn corrupt(path: &Path, format: Format, problem: String) -> BackboneError {
+    BackboneError::Checkpoint {
+        path: path.to_owned(),
+        problem: format!("damaged {format} file: {problem}"),
+        remedy: "copy or download it again and compare its SHA-256 with the publisher's".into(),
+    }
+}
+
+/// Strides of a row-major tensor.
+pub(crate) fn contiguous(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1usize; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis].saturating_mul(shape[axis]);
+    }
+    strides
+}
+
+/// Number of elements, `None` on overflow.
+pub(crate) fn checked_count(shape: &[usize]) -> Option<usize> {
+    shape
+        .iter()
+        .try_fold(1usize, |count, size| count.checked_mul(*size))
+}
+
+/// Row-major copy of a strided tensor.
+fn gather(values: &[f32], shape: &[usize], strides: &[usize]) -> Vec<f32> {
+    let count = shape.iter().product();
+    let mut out = Vec::with_capacity(count);
+    let mut index = vec![0; shape.len()];
+    let mut at = 0;
+    for _ in 0..count {
+        out.push(values[at]);
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            at += strides[axis];
+            if index[axis] < shape[axis] {
+                break;
+            }
+            at -= strides[axis] * shape[axis];
+            index[axis] = 0;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transposed_tensor_is_read_in_row_major_order() {
+        let values = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]; // [2, 3]
+        assert_eq!(
+            gather(&values, &[3, 2], &[1, 3]),
+            [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]
+        );
+        assert_eq!(contiguous(&[2, 3, 4]), [12, 4, 1]);
+        assert_eq!(checked_count(&[usize::MAX, 2]), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! Reading a configuration off the names and shapes of a checkpoint.
+
+use std::collections::BTreeMap;
+
+use super::container::{Container, Entry};
+use super::options::{Heads, LoadOptions};
+use super::positions::is_sin_cos;
+use crate::{Activation, BackboneError, PositionKind, VitConfig};
+
+/// The configuration of the model in a file, and what could not be read off it and was assumed.
+///
+/// `names` maps names of the model to keys of the file.
+pub(crate) fn infer(
+    file: &Container,
+    names: &BTreeMap<String, String>,
+    options: &LoadOptions,
+) -> Result<(VitConfig, Vec<String>), BackboneError> {
+    let look = |name: &str| names.get(name).and_then(|key| file.entries.get(key));
+    let cannot = |problem: String| BackboneError::Checkpoint {
+        path: file.path.clone(),
+        problem: format!("its configuration cannot be inferred: {problem}"),
+        remedy: "give the configuration explicitly".into(),
+    };
+    let axes = |name: &str, count: usize| -> Result<&Entry, BackboneError> {
+        match look(name) {
+            Some(entry) if entry.shape.len() == count => Ok(entry),
+            Some(entry) => Err(cannot(format!(
+                "`{name}` has the shape {:?}, not {count} axes",
+                entry.shape
+            ))),
+            None => Err(cannot(format!("`{name}` is absent"))),
+        }
+    };
+    let patch = &axes("patch_embed.proj.weight", 4)?.shape;
+    let [dim, in_channels, patch_size] = [patch[0], patch[1], patch[2]];
+    if patch[2] != patch[3] || patch.contains(&0) {
+        return Err(cannot(format!(
+            "patches of {:?} pixels are not square",
+            &patch[2..]
+        )));
+    }
+    let depth = (0..)
+        .take_while(|block| look(&format!("blocks.{block}.norm1.weight")).is_some())
+        .count();
+    let beyond = names.keys().any(|name| {
+        let number = name
+            .strip_prefix("blocks.")
+            .and_then(|rest| rest.split('.').next());
+        number
+            .and_then(|number| number.parse::<usize>().ok())
+            .is_some_and(|block| block >= depth)
+    });
+    if depth == 0 || beyond {
+        return Err(cannot("its blocks are not numbered 0, 1, 2, ...".into()));
+    }
+    let class_token = look("cls_token").is_some();
+    let register_tokens = match look("reg_token") {
+        Some(entry) => entry.shape.get(1).copied().unwrap_or(0),
+        None => 0,
+    };
+    let table = axes("pos_embed", 3)?;
+    let prefix = usize::from(class_token) + register_tokens;
+    let (pos_on_prefix, side) =
+        grid(table.shape[1], prefix, register_tokens > 0).ok_or_else(|| {
+            cannot(format!(
+                "{} positions make no square grid with {prefix} prefix tokens",
+                table.shape[1]
+            ))
+        })?;
+    let image_size = side
+        .checked_mul(patch_size)
+        .ok_or_else(|| cannot("its image size overflows".into()))?;
+
+    let mut assumed = Vec::new();
+    let heads = match options.heads {
+        Heads::Given(heads) => heads,
+        Heads::ChannelsPerHead(channels) => {
+            let heads = dim / channels.max(1);
+            assumed.push(format!("{heads} attention heads of {channels} channels"));
+            heads
+        }
+        Heads::FromMetadata => {
+            return Err(BackboneError::Checkpoint {
+                path: file.path.clone(),
+                problem: "the number of attention heads cannot be read off a checkpoint".into(),
+                remedy: format!(
+                    "give it with the option `heads`; 64 channels per head would be {}",
+                    dim / 64
+                ),
+            });
+        }
+    };
+    let layer_norm_eps = options.layer_norm_eps.unwrap_or_else(|| {
+        assumed.push("LayerNorm epsilon 1e-6".to_owned());
+        1e-6
+    });
+    let mut config = VitConfig {
+        image_size,
+        patch_size,
+        in_channels,
+        dim,
+        depth,
+        heads,
+        mlp_dim: axes("blocks.0.mlp.fc1.weight", 2)?.shape[0],
+        layer_norm_eps,
+        class_token,
+        register_tokens,
+        positions: PositionKind::Learned,
+        pos_on_prefix: pos_on_prefix || prefix == 0,
+        layer_scale: look("blocks.0.ls1.gamma").map(|_| 1e-5),
+        drop_path: 0.0,
+        qkv_bias: look("blocks.0.attn.qkv.bias").is_some(),
+        final_norm: look("norm.weight").is_some(),
+        activation: Activation::Gelu,
+    };
+    // The size of the table is that of bytes in the file, so reading it is bounded.
+    if dim.is_multiple_of(4)
+        && table.shape == [1, config.position_rows(), dim]
+        && table.dtype.is_float()
+    {
+        let values = file.read("pos_embed", table)?;
+        if is_sin_cos(&values, &config) {
+            config.positions = PositionKind::SinCos2d;
+        }
+    }
+    Ok((config, assumed))
+}
+
+/// Whether the prefix tokens have positions, and the side of the patch grid, from the number of positions.
+///
+/// Models with registers keep positions for patches alone (timm: `no_embed_class`), so that reading is tried first for them.
+fn grid(rows: usize, prefix: usize, registers: bool) -> Option<(bool, usize)> {
+    let side = |count: usize| {
+        let side = count.isqrt();
+        (side > 0 && side * side == count).then_some(side)
+    };
+    let with = rows
+        .checked_sub(prefix)
+        .and_then(side)
+        .map(|side| (true, side));
+    let without = side(rows).map(|side| (false, side));
+    if registers {
+        without.or(with)
+    } else {
+        with.or(without)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grid_follows_from_the_rows() {
+        assert_eq!(grid(197, 1, false), Some((true, 14)));
+        assert_eq!(grid(196, 1, false), Some((false, 14)));
+        assert_eq!(grid(1369, 5, true), Some((false, 37)));
+        assert_eq!(grid(201, 5, true), Some((true, 14)));
+        assert_eq!(grid(198, 1, false), None);
+        assert_eq!(grid(0, 1, false), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! Loading a model: describe the file, compare, and only then read values.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::backend::Backend;
+
+use super::container::Container;
+use super::fingerprint::sha256_file;
+use super::infer::infer;
+use super::keys;
+use super::options::LoadOptions;
+use super::positions;
+use super::preflight::{Preflight, acceptable};
+use super::report::{ConfigSource, LoadReport};
+use super::save::CONFIG_KEY;
+use crate::{BackboneError, InitRule, ParameterSource, SeededInit, Vit, VitConfig};
+
+/// Loads a model from safetensors or a PyTorch file (zip or legacy) in timm's or MAE's naming.
+///
+/// The configuration is `config` if given, else that of the file's metadata (files of [`save_vit`](crate::save_vit)
+/// have it), else it is inferred from names and shapes; [`LoadReport::config`] is the one used. Dictionaries
+/// (`model`, `state_dict`, `teacher`, ...) and prefixes (`module.`, `backbone.`, ...) around the model are found. Half,
+/// bfloat16 and double precision are converted to single. Names, shapes and types are compared before any value is read.
+///
+/// # Errors
+/// [`BackboneError::Io`] and [`BackboneError::Checkpoint`] for files that cannot be read or are damaged,
+/// [`BackboneError::Config`] for an impossible configuration, and [`BackboneError::Mismatch`] with the full report when
+/// something is missing, of another shape or type, or unknown, unless [`LoadOptions`] allow it.
+pub fn load_vit<B: Backend>(
+    path: impl AsRef<Path>,
+    config: Option<&VitConfig>,
+    options: &LoadOptions,
+    device: &B::Device,
+) -> Result<(Vit<B>, LoadReport), BackboneError> {
+    let path = path.as_ref();
+    if let Some(config) = config {
+        config.validate()?;
+    }
+    let file = Container::open(path, options.nested.as_deref())?;
+    let sha256 = sha256_file(path)?;
+    let prefix = keys::find_prefix(&file, options.prefix.as_deref())?;
+    let (names, outside) = keys::by_name(&file, &prefix);
+    let (config, config_source, assumed) = configuration(&file, &names, config, options)?;
+    config.validate()?;
+    let preflight = Preflight {
+        file: &file,
+        sha256,
+        prefix,
+        names: &names,
+        outside: &outside,
+        config,
+        config_source,
+        assumed,
+    };
+    let report = preflight.compare();
+    if !acceptable(&report, options) {
+        return Err(BackboneError::Mismatch(Box::new(report)));
+    }
+    check_positions(&file, &names, &report.config)?;
+    let mut source = FileSource {
+        file: &file,
+        names: &names,
+        fallback: SeededInit::new(options.seed),
+    };
+    let vit = Vit::from_source(&report.config, &mut source, device)?;
+    Ok((vit, report))
+}
+
+/// The configuration to use, where it came from, and what was assumed.
+fn configuration(
+    file: &Container,
+    names: &BTreeMap<String, String>,
+    given: Option<&VitConfig>,
+    options: &LoadOptions,
+) -> Result<(VitConfig, ConfigSource, Vec<String>), BackboneError> {
+    let stored: Option<VitConfig> = match file.metadata.get(CONFIG_KEY) {
+        Some(text) => Some(
+            serde_json::from_str(text)
+                .map_err(|e| file.corrupt(format!("its metadata `{CONFIG_KEY}`: {e}")))?,
+        ),
+        None => None,
+    };
+    match (given, stored) {
+        (Some(given), Some(stored)) => {
+            let differences = differences(given, &stored);
+            if differences.is_empty() {
+                Ok((given.clone(), ConfigSource::Given, Vec::new()))
+            } else {
+                Err(BackboneError::Checkpoint {
+                    path: file.path.clone(),
+                    problem: format!(
+                        "it was saved with another configuration: {}",
+                        differences.join(", ")
+                    ),
+                    remedy: "give no configuration to use the one in the file".into(),
+                })
+            }
+        }
+        (Some(given), None) => Ok((given.clone(), ConfigSource::Given, Vec::new())),
+        (None, Some(stored)) => Ok((stored, ConfigSource::Metadata, Vec::new())),
+        (None, None) => {
+            let (config, assumed) = infer(file, names, options)?;
+            Ok((config, ConfigSource::Inferred, assumed))
+        }
+    }
+}
+
+/// Fields in which two configurations differ, apart from those that matter to training and initialisation only.
+fn differences(given: &VitConfig, stored: &VitConfig) -> Vec<String> {
+    let comparable = |config: &VitConfig| {
+        let config = VitConfig {
+            drop_path: 0.0,
+            layer_scale: config.layer_scale.map(|_| 1.0),
+            ..config.clone()
+        };
+        match serde_json::to_value(config) {
+            Ok(serde_json::Value::Object(fields)) => fields,
+            _ => serde_json::Map::new(),
+        }
+    };
+    let stored = comparable(stored);
+    comparable(given)
+        .into_iter()
+        .filter_map(|(field, value)| {
+            let other = stored.get(&field)?;
+            (*other != value).then(|| format!("{field} is {other} there and {value} here"))
+        })
+        .collect()
+}
+
+/// A model with computed positions must not be given a table that says something else.
+fn check_positions(
+    file: &Container,
+    names: &BTreeMap<String, String>,
+    config: &VitConfig,
+) -> Result<(), BackboneError> {
+    let Some((key, entry)) = names
+        .get("pos_embed")
+        .and_then(|key| file.entries.get_key_value(key))
+    else {
+        return Ok(());
+    };
+    if positions::computed(config) && !positions::is_sin_cos(&file.read(key, entry)?, config) {
+        return Err(BackboneError::Checkpoint {
+            path: file.path.clone(),
+            problem: format!("`{key}` is not the fixed sin-cos table of the configuration"),
+            remedy: "use `positions = \"learned\"`, which takes the table as it is".into(),
+        });
+    }
+    Ok(())
+}
+
+/// Values out of the file; what it does not have is drawn at random (the preflight has allowed it).
+struct FileSource<'a> {
+    file: &'a Container,
+    names: &'a BTreeMap<String, String>,
+    fallback: SeededInit,
+}
+
+impl ParameterSource for FileSource<'_> {
+    fn values(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        rule: InitRule,
+    ) -> Result<Vec<f32>, BackboneError> {
+        match self
+            .names
+            .get(name)
+            .and_then(|key| self.file.entries.get_key_value(key))
+        {
+            Some((key, entry)) => self.file.read(key, entry),
+            None => self.fallback.values(name, shape, rule),
+        }
+    }
+}

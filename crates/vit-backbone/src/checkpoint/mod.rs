@@ -1,0 +1,30 @@
+//! Checkpoints: reading safetensors and PyTorch files, matching names and shapes before anything is built, the report,
+//! and writing.
+//!
+//! burn-store is not used here. Its reader does not convert number types, its module application cannot be undone half-way, and
+//! it panics on some files; a checkpoint is untrusted input. Here a file is first described (names, shapes, types, where
+//! the bytes are), then compared with what the configuration needs, and only then are values read, one tensor at a time.
+
+mod container;
+mod fingerprint;
+mod infer;
+mod keys;
+mod load;
+mod options;
+mod positions;
+mod preflight;
+mod pth;
+mod report;
+mod safetensors;
+mod save;
+mod suggest;
+mod values;
+
+pub use fingerprint::{fingerprint, sha256_file};
+pub use load::load_vit;
+pub use options::{Heads, LoadOptions};
+pub use report::{
+    ConfigSource, Expected, Format, Found, LoadReport, Loaded, Mismatch, StoredType, Unused,
+    UnusedReason,
+};
+pub use save::{Dtype, SaveReport, save_vit};

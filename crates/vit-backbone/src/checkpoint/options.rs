@@ -1,0 +1,32 @@
+//! What a caller may ask of a load.
+
+/// Where the number of attention heads comes from when a configuration has to be inferred: shapes do not tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Heads {
+    /// The file's metadata must say it.
+    #[default]
+    FromMetadata,
+    /// The caller says it.
+    Given(usize),
+    /// The caller guesses that a head has this many channels (64 in every ViT of the original paper).
+    ChannelsPerHead(usize),
+}
+
+/// Options of [`load_vit`](crate::load_vit). The default is strict: every tensor of the model must be there, nothing unknown may be.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Initialise what the file does not have at random, from [`LoadOptions::seed`]. Shapes must agree all the same.
+    pub allow_missing: bool,
+    /// Accept tensors of unknown purpose beside those of the model. Heads and pretraining decoders are always accepted.
+    pub allow_unknown: bool,
+    /// The dictionary to take in a PyTorch file that holds several, such as `student`.
+    pub nested: Option<String>,
+    /// What to cut off the front of keys; found out when `None`.
+    pub prefix: Option<String>,
+    /// Heads of an inferred configuration.
+    pub heads: Heads,
+    /// Epsilon of the LayerNorms of an inferred configuration; 1e-6 when `None`.
+    pub layer_norm_eps: Option<f64>,
+    /// Seed of whatever is missing, with [`LoadOptions::allow_missing`].
+    pub seed: u64,
+}

@@ -1,0 +1,130 @@
+//! The tensors of a model in memory under their names and in the layout of a timm checkpoint.
+
+use burn::nn::{LayerNorm, Linear};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::build::transpose;
+use crate::{LinearMap, Vit};
+
+/// One tensor of a model.
+pub(crate) enum NamedParameter<B: Backend> {
+    /// A linear weight, `[in, out]` here; `shape` is that of the checkpoint, outputs first.
+    Weight {
+        weight: Tensor<B, 2>,
+        shape: Vec<usize>,
+    },
+    /// A bias or a factor per channel.
+    Vector(Tensor<B, 1>),
+    /// Tokens or positions.
+    Tokens(Tensor<B, 3>),
+}
+
+impl<B: Backend> NamedParameter<B> {
+    /// The shape in a checkpoint.
+    pub(crate) fn shape(&self) -> Vec<usize> {
+        match self {
+            Self::Weight { shape, .. } => shape.clone(),
+            Self::Vector(vector) => vector.dims().to_vec(),
+            Self::Tokens(tokens) => tokens.dims().to_vec(),
+        }
+    }
+
+    /// The values in the order of a checkpoint.
+    pub(crate) fn values(self) -> Vec<f32> {
+        match self {
+            Self::Weight { weight, .. } => {
+                let [inputs, outputs] = weight.dims();
+                transpose(
+                    &weight.into_data().iter::<f32>().collect::<Vec<_>>(),
+                    inputs,
+                    outputs,
+                )
+            }
+            Self::Vector(vector) => vector.into_data().iter::<f32>().collect(),
+            Self::Tokens(tokens) => tokens.into_data().iter::<f32>().collect(),
+        }
+    }
+}
+
+/// Every tensor of a model, in the order in which a checkpoint is written. Tensors are shared, not copied.
+pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Vec<(String, NamedParameter<B>)> {
+    let mut list = Vec::new();
+    let embed = &vit.embed;
+    let [inputs, dim] = embed.proj.weight.dims();
+    let p = embed.patch_size;
+    let shape = vec![dim, inputs / (p * p), p, p];
+    push_linear(&mut list, "patch_embed.proj", &embed.proj, shape);
+    for (name, token) in [
+        ("cls_token", &embed.class_token),
+        ("reg_token", &embed.register_tokens),
+    ] {
+        if let Some(token) = token {
+            list.push((name.into(), NamedParameter::Tokens(token.val())));
+        }
+    }
+    list.push((
+        "pos_embed".into(),
+        NamedParameter::Tokens(embed.positions.table()),
+    ));
+    for (number, block) in vit.blocks.iter().enumerate() {
+        let at = |name: &str| format!("blocks.{number}.{name}");
+        push_norm(&mut list, &at("norm1"), &block.norm1);
+        push_map(&mut list, &at(LinearMap::Qkv.name()), &block.attn.qkv);
+        push_map(&mut list, &at(LinearMap::Proj.name()), &block.attn.proj);
+        if let Some(scale) = &block.ls1 {
+            list.push((at("ls1.gamma"), NamedParameter::Vector(scale.gamma.val())));
+        }
+        push_norm(&mut list, &at("norm2"), &block.norm2);
+        push_map(&mut list, &at(LinearMap::Fc1.name()), &block.mlp.fc1);
+        push_map(&mut list, &at(LinearMap::Fc2.name()), &block.mlp.fc2);
+        if let Some(scale) = &block.ls2 {
+            list.push((at("ls2.gamma"), NamedParameter::Vector(scale.gamma.val())));
+        }
+    }
+    if let Some(norm) = &vit.norm {
+        push_norm(&mut list, "norm", norm);
+    }
+    list
+}
+
+fn push_map<B: Backend>(
+    list: &mut Vec<(String, NamedParameter<B>)>,
+    name: &str,
+    linear: &Linear<B>,
+) {
+    let [inputs, outputs] = linear.weight.dims();
+    push_linear(list, name, linear, vec![outputs, inputs]);
+}
+
+fn push_linear<B: Backend>(
+    list: &mut Vec<(String, NamedParameter<B>)>,
+    name: &str,
+    linear: &Linear<B>,
+    shape: Vec<usize>,
+) {
+    list.push((
+        format!("{name}.weight"),
+        NamedParameter::Weight {
+            weight: linear.weight.val(),
+            shape,
+        },
+    ));
+    if let Some(bias) = &linear.bias {
+        list.push((format!("{name}.bias"), NamedParameter::Vector(bias.val())));
+    }
+}
+
+fn push_norm<B: Backend>(
+    list: &mut Vec<(String, NamedParameter<B>)>,
+    name: &str,
+    norm: &LayerNorm<B>,
+) {
+    list.push((
+        format!("{name}.weight"),
+        NamedParameter::Vector(norm.gamma.val()),
+    ));
+    if let Some(beta) = &norm.beta {
+        list.push((format!("{name}.bias"), NamedParameter::Vector(beta.val())));
+    }
+}
