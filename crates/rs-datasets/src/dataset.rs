@@ -1,11 +1,15 @@
 //! What every data set offers: samples by index, in physical units, with where they come from.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{BandSet, DataError, Sample};
 
 /// Which question the labels of a data set answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Task {
     /// One class per image.
+    #[default]
     Classification,
     /// One class per pixel.
     Segmentation,

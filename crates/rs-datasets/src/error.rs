@@ -101,6 +101,16 @@ pub enum DataError {
         /// Type in the file.
         found: String,
     },
+    /// Two rasters that belong together differ in size.
+    #[error("{path} has {found} pixels, expected {expected}; make both of one size")]
+    Extent {
+        /// The file.
+        path: PathBuf,
+        /// Rows x columns it has.
+        found: String,
+        /// Rows x columns it should have, and why.
+        expected: String,
+    },
     /// A file that must exist does not.
     #[error("{path} does not exist; {remedy}")]
     Missing {

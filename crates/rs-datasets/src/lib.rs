@@ -4,11 +4,13 @@
 //! say where they come from.
 
 mod band;
+pub mod catalog;
 mod dataset;
 mod error;
 mod image;
 pub mod io;
 mod sample;
+pub mod sensors;
 mod unit;
 
 pub use band::{Band, BandSet};

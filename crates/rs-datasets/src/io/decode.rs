@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::source::read_file;
+use super::read_file;
 use super::{BandAxis, Raster, ReadLimits, decode_geotiff, decode_npy, decode_picture};
 use crate::DataError;
 

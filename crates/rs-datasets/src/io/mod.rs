@@ -25,5 +25,7 @@ pub use limits::ReadLimits;
 pub use npy::{BandAxis, NpyArray, decode_npy, encode_npy, read_npy, write_npy};
 pub use picture::decode_picture;
 pub use raster::Raster;
+pub(crate) use samples::each;
 pub use samples::{Dtype, Samples};
 pub use source::Source;
+pub(crate) use source::read_file;

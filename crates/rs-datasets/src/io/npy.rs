@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::npy_header::{self, Header};
+use super::read_file;
 use super::samples::each;
-use super::source::read_file;
 use super::{Dtype, Raster, ReadLimits, Samples, write_atomically};
 use crate::DataError;
 
