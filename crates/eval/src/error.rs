@@ -55,7 +55,9 @@ pub enum EvalError {
         problem: String,
     },
     /// A run record is not JSON, or not a run record.
-    #[error("{path} is not a run record: {source}; delete it and run the row again, or restore it from version control")]
+    #[error(
+        "{path} is not a run record: {source}; delete it and run the row again, or restore it from version control"
+    )]
     Json {
         /// The file.
         path: PathBuf,
@@ -63,7 +65,9 @@ pub enum EvalError {
         source: serde_json::Error,
     },
     /// A run record of another version of the format.
-    #[error("{path} has schema version {found}, this program reads {supported}; run the row again, or use the version that wrote it")]
+    #[error(
+        "{path} has schema version {found}, this program reads {supported}; run the row again, or use the version that wrote it"
+    )]
     Schema {
         /// The file.
         path: PathBuf,
@@ -96,7 +100,9 @@ pub enum EvalError {
         second: String,
     },
     /// A file is larger than a run record can be.
-    #[error("{path} has {bytes} bytes, more than the {limit} a run record may have; keep predictions in a file of their own")]
+    #[error(
+        "{path} has {bytes} bytes, more than the {limit} a run record may have; keep predictions in a file of their own"
+    )]
     TooLarge {
         /// The file.
         path: PathBuf,

@@ -10,7 +10,10 @@
 
 mod error;
 pub mod metric;
+pub mod plot;
 pub mod record;
+pub mod report;
 pub mod stats;
+pub mod svg;
 
 pub use error::EvalError;

@@ -34,7 +34,10 @@ impl ConfusionMatrix {
     pub fn new(classes: &[String]) -> Result<Self, EvalError> {
         if classes.is_empty() || classes.len() > MAX_CLASSES {
             return Err(EvalError::Classes {
-                problem: format!("expected 1 to {MAX_CLASSES} classes, found {}", classes.len()),
+                problem: format!(
+                    "expected 1 to {MAX_CLASSES} classes, found {}",
+                    classes.len()
+                ),
             });
         }
         let mut seen = HashSet::new();
@@ -63,7 +66,11 @@ impl ConfusionMatrix {
     ///
     /// # Errors
     /// As [`new`](Self::new) and [`add_all`](Self::add_all).
-    pub fn from_labels(classes: &[String], truth: &[usize], predicted: &[usize]) -> Result<Self, EvalError> {
+    pub fn from_labels(
+        classes: &[String],
+        truth: &[usize],
+        predicted: &[usize],
+    ) -> Result<Self, EvalError> {
         let mut matrix = Self::new(classes)?;
         matrix.add_all(truth, predicted)?;
         Ok(matrix)
@@ -88,7 +95,12 @@ impl ConfusionMatrix {
             }
             for (role, label) in [("true", t), ("predicted", p)] {
                 if label >= classes {
-                    return Err(EvalError::Label { role, position, label, classes });
+                    return Err(EvalError::Label {
+                        role,
+                        position,
+                        label,
+                        classes,
+                    });
                 }
             }
         }
@@ -115,10 +127,17 @@ impl ConfusionMatrix {
                 ),
             });
         }
-        if self.total().checked_add(other.total()).is_none() || self.ignored.checked_add(other.ignored).is_none() {
-            return Err(EvalError::Classes { problem: "the sum of two matrices exceeds 64 bits".into() });
+        if self.total().checked_add(other.total()).is_none()
+            || self.ignored.checked_add(other.ignored).is_none()
+        {
+            return Err(EvalError::Classes {
+                problem: "the sum of two matrices exceeds 64 bits".into(),
+            });
         }
-        self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
+        self.counts
+            .iter_mut()
+            .zip(&other.counts)
+            .for_each(|(a, b)| *a += b);
         self.ignored += other.ignored;
         Ok(())
     }
@@ -141,13 +160,21 @@ impl ConfusionMatrix {
     /// Samples of class `truth` predicted as `predicted`; 0 for indices outside the list.
     pub fn count(&self, truth: usize, predicted: usize) -> u64 {
         let classes = self.classes.len();
-        if truth < classes && predicted < classes { self.counts[truth * classes + predicted] } else { 0 }
+        if truth < classes && predicted < classes {
+            self.counts[truth * classes + predicted]
+        } else {
+            0
+        }
     }
 
     /// Counts of true class `truth` by predicted class; empty outside the list.
     pub fn row(&self, truth: usize) -> &[u64] {
         let classes = self.classes.len();
-        if truth < classes { &self.counts[truth * classes..(truth + 1) * classes] } else { &[] }
+        if truth < classes {
+            &self.counts[truth * classes..(truth + 1) * classes]
+        } else {
+            &[]
+        }
     }
 
     /// How many samples are truly of class `class`.
@@ -157,7 +184,9 @@ impl ConfusionMatrix {
 
     /// How many samples were predicted as class `class`.
     pub fn predicted(&self, class: usize) -> u64 {
-        (0..self.classes.len()).map(|truth| self.count(truth, class)).sum()
+        (0..self.classes.len())
+            .map(|truth| self.count(truth, class))
+            .sum()
     }
 
     /// How many samples were counted (without the ignored ones).
@@ -167,7 +196,9 @@ impl ConfusionMatrix {
 
     /// How many samples were predicted correctly.
     pub fn correct(&self) -> u64 {
-        (0..self.classes.len()).map(|class| self.count(class, class)).sum()
+        (0..self.classes.len())
+            .map(|class| self.count(class, class))
+            .sum()
     }
 
     /// Class indices that may take part in averages: all but the ignore label.
@@ -186,12 +217,23 @@ impl ConfusionMatrix {
             return Err(EvalError::Length {
                 what: "confusion matrix",
                 expected: format!("{n} rows of {n} counts"),
-                found: format!("{} rows of {:?}", rows.len(), rows.first().map_or(0, Vec::len)),
+                found: format!(
+                    "{} rows of {:?}",
+                    rows.len(),
+                    rows.first().map_or(0, Vec::len)
+                ),
             });
         }
         matrix.counts = rows.iter().flatten().copied().collect();
-        if matrix.counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count)).is_none() {
-            return Err(EvalError::Classes { problem: "the counts exceed 64 bits together".into() });
+        if matrix
+            .counts
+            .iter()
+            .try_fold(0u64, |sum, &count| sum.checked_add(count))
+            .is_none()
+        {
+            return Err(EvalError::Classes {
+                problem: "the counts exceed 64 bits together".into(),
+            });
         }
         Ok(matrix)
     }
@@ -220,7 +262,16 @@ impl TryFrom<Stored> for ConfusionMatrix {
 
 impl From<ConfusionMatrix> for Stored {
     fn from(matrix: ConfusionMatrix) -> Self {
-        let counts = matrix.counts.chunks(matrix.classes.len()).map(<[u64]>::to_vec).collect();
-        Self { classes: matrix.classes, ignore_label: matrix.ignore_label, ignored: matrix.ignored, counts }
+        let counts = matrix
+            .counts
+            .chunks(matrix.classes.len())
+            .map(<[u64]>::to_vec)
+            .collect();
+        Self {
+            classes: matrix.classes,
+            ignore_label: matrix.ignore_label,
+            ignored: matrix.ignored,
+            counts,
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{AbsentClasses, ClassGroups, ClassScore, ConfusionMatrix, GroupF1, Probabilities, Reliability, names};
+use super::{
+    AbsentClasses, ClassGroups, ClassScore, ConfusionMatrix, GroupF1, Probabilities, Reliability,
+    names,
+};
 use crate::EvalError;
 
 /// What a test run is judged by.
@@ -37,8 +40,14 @@ pub fn evaluate(
     };
     put(names::ACCURACY, confusion.accuracy());
     put(names::BALANCED_ACCURACY, confusion.balanced_accuracy());
-    put(names::MACRO_F1, confusion.macro_f1(AbsentClasses::CountAsZero));
-    put(names::MACRO_F1_PRESENT, confusion.macro_f1(AbsentClasses::SkipUnseen));
+    put(
+        names::MACRO_F1,
+        confusion.macro_f1(AbsentClasses::CountAsZero),
+    );
+    put(
+        names::MACRO_F1_PRESENT,
+        confusion.macro_f1(AbsentClasses::SkipUnseen),
+    );
     put(names::WEIGHTED_F1, confusion.weighted_f1());
     put(names::KAPPA, confusion.kappa());
     let mut reliability = None;
@@ -60,9 +69,20 @@ pub fn evaluate(
         reliability = Some(bins);
     }
     for group in groups.map_or(&[][..], ClassGroups::groups) {
-        put(&names::group_f1(&group.name, true), confusion.group_f1(&group.classes, GroupF1::Official));
+        put(
+            &names::group_f1(&group.name, true),
+            confusion.group_f1(&group.classes, GroupF1::Official),
+        );
         let clean = GroupF1::Clean(AbsentClasses::CountAsZero);
-        put(&names::group_f1(&group.name, false), confusion.group_f1(&group.classes, clean));
+        put(
+            &names::group_f1(&group.name, false),
+            confusion.group_f1(&group.classes, clean),
+        );
     }
-    Ok(Evaluation { metrics, per_class: confusion.per_class(), confusion, reliability })
+    Ok(Evaluation {
+        metrics,
+        per_class: confusion.per_class(),
+        confusion,
+        reliability,
+    })
 }

@@ -44,18 +44,26 @@ impl ClassGroups {
         let mut owner: Vec<Option<&str>> = vec![None; classes.min(super::MAX_CLASSES)];
         for group in &groups {
             if group.classes.is_empty() {
-                return Err(EvalError::Classes { problem: format!("group `{}` is empty; leave it out", group.name) });
+                return Err(EvalError::Classes {
+                    problem: format!("group `{}` is empty; leave it out", group.name),
+                });
             }
             for &class in &group.classes {
                 match owner.get_mut(class) {
                     None => {
                         return Err(EvalError::Classes {
-                            problem: format!("group `{}` names class {class}, the list has {classes}", group.name),
+                            problem: format!(
+                                "group `{}` names class {class}, the list has {classes}",
+                                group.name
+                            ),
                         });
                     }
                     Some(Some(other)) => {
                         return Err(EvalError::Classes {
-                            problem: format!("class {class} is in group `{other}` and in group `{}`", group.name),
+                            problem: format!(
+                                "class {class} is in group `{other}` and in group `{}`",
+                                group.name
+                            ),
                         });
                     }
                     Some(free) => *free = Some(&group.name),
@@ -70,8 +78,16 @@ impl ClassGroups {
     ///
     /// # Errors
     /// When `tail_below > head_above + 1`, so that a class could be both.
-    pub fn by_training_count(counts: &[u64], head_above: u64, tail_below: u64) -> Result<Self, EvalError> {
-        let pick = |keep: &dyn Fn(u64) -> bool| (0..counts.len()).filter(|&class| keep(counts[class])).collect();
+    pub fn by_training_count(
+        counts: &[u64],
+        head_above: u64,
+        tail_below: u64,
+    ) -> Result<Self, EvalError> {
+        let pick = |keep: &dyn Fn(u64) -> bool| {
+            (0..counts.len())
+                .filter(|&class| keep(counts[class]))
+                .collect()
+        };
         Self::new(
             counts.len(),
             named([
@@ -88,14 +104,25 @@ impl ClassGroups {
     /// # Errors
     /// When `head + tail` exceeds the number of classes.
     pub fn by_training_rank(counts: &[u64], head: usize, tail: usize) -> Result<Self, EvalError> {
-        let split = counts.len().checked_sub(tail).filter(|&split| split >= head).ok_or_else(|| EvalError::Classes {
-            problem: format!("{head} head and {tail} tail classes exceed the list of {}", counts.len()),
-        })?;
+        let split = counts
+            .len()
+            .checked_sub(tail)
+            .filter(|&split| split >= head)
+            .ok_or_else(|| EvalError::Classes {
+                problem: format!(
+                    "{head} head and {tail} tail classes exceed the list of {}",
+                    counts.len()
+                ),
+            })?;
         let mut order: Vec<usize> = (0..counts.len()).collect();
         order.sort_by_key(|&class| (std::cmp::Reverse(counts[class]), class));
         Self::new(
             counts.len(),
-            named([order[..head].to_vec(), order[head..split].to_vec(), order[split..].to_vec()]),
+            named([
+                order[..head].to_vec(),
+                order[head..split].to_vec(),
+                order[split..].to_vec(),
+            ]),
         )
     }
 
@@ -110,7 +137,10 @@ fn named(parts: [Vec<usize>; 3]) -> Vec<ClassGroup> {
         .into_iter()
         .zip(parts)
         .filter(|(_, classes)| !classes.is_empty())
-        .map(|(name, classes)| ClassGroup { name: name.into(), classes })
+        .map(|(name, classes)| ClassGroup {
+            name: name.into(),
+            classes,
+        })
         .collect()
 }
 
@@ -134,14 +164,22 @@ impl ConfusionMatrix {
 
     fn group_f1_official(&self, group: &[usize]) -> Option<f64> {
         let classes = self.classes().len();
-        let inside: Vec<bool> = (0..classes).map(|c| group.contains(&c) && Some(c) != self.ignore_label()).collect();
+        let inside: Vec<bool> = (0..classes)
+            .map(|c| group.contains(&c) && Some(c) != self.ignore_label())
+            .collect();
         let mut predicted = vec![0u64; classes];
         for truth in (0..classes).filter(|&c| inside[c]) {
-            predicted.iter_mut().zip(self.row(truth)).for_each(|(sum, &count)| *sum += count);
+            predicted
+                .iter_mut()
+                .zip(self.row(truth))
+                .for_each(|(sum, &count)| *sum += count);
         }
         mean((0..classes).filter_map(|class| {
-            let (support, tp) =
-                if inside[class] { (self.support(class), self.count(class, class)) } else { (0, 0) };
+            let (support, tp) = if inside[class] {
+                (self.support(class), self.count(class, class))
+            } else {
+                (0, 0)
+            };
             ratio(2.0 * tp as f64, support as f64 + predicted[class] as f64)
         }))
     }

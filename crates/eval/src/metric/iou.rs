@@ -1,13 +1,16 @@
 //! Mean intersection over union, for segmentation.
 
-use super::ConfusionMatrix;
 use super::AbsentClasses;
+use super::ConfusionMatrix;
 use super::per_class::mean;
 
 impl ConfusionMatrix {
     /// Intersection over union per class, in index order; `None` for a class that occurs neither as truth nor as prediction.
     pub fn iou(&self) -> Vec<Option<f64>> {
-        self.per_class().into_iter().map(|score| score.iou).collect()
+        self.per_class()
+            .into_iter()
+            .map(|score| score.iou)
+            .collect()
     }
 
     /// Mean IoU over classes.
@@ -25,7 +28,9 @@ impl ConfusionMatrix {
         let scores = self.per_class();
         (total > 0).then(|| {
             self.scored_classes()
-                .map(|class| scores[class].support as f64 / total as f64 * scores[class].iou.unwrap_or(0.0))
+                .map(|class| {
+                    scores[class].support as f64 / total as f64 * scores[class].iou.unwrap_or(0.0)
+                })
                 .sum()
         })
     }
@@ -33,6 +38,10 @@ impl ConfusionMatrix {
     /// Mean IoU over `classes` (indices) only, those that occur nowhere left out.
     pub fn mean_iou_of(&self, classes: &[usize]) -> Option<f64> {
         let iou = self.iou();
-        mean(classes.iter().filter_map(|&class| iou.get(class).copied().flatten()))
+        mean(
+            classes
+                .iter()
+                .filter_map(|&class| iou.get(class).copied().flatten()),
+        )
     }
 }

@@ -43,7 +43,11 @@ pub struct MetricStyle {
 
 /// How the metric `name` is printed. An unknown name is printed as it stands, as a plain number of which more is better.
 pub fn style(name: &str) -> MetricStyle {
-    let of = |title: &str, percent, higher_is_better| MetricStyle { title: title.into(), percent, higher_is_better };
+    let of = |title: &str, percent, higher_is_better| MetricStyle {
+        title: title.into(),
+        percent,
+        higher_is_better,
+    };
     match name {
         ACCURACY => of("accuracy", true, true),
         BALANCED_ACCURACY => of("balanced accuracy", true, true),
@@ -57,8 +61,13 @@ pub fn style(name: &str) -> MetricStyle {
         LOG_LOSS => of("log loss", false, false),
         BRIER => of("Brier score", false, false),
         TOP_5 => of("top-5 accuracy", true, true),
-        _ => match name.strip_prefix("f1_").and_then(|rest| rest.rsplit_once('_')) {
-            Some((group, definition @ ("official" | "clean"))) => of(&format!("F1 {group} ({definition})"), true, true),
+        _ => match name
+            .strip_prefix("f1_")
+            .and_then(|rest| rest.rsplit_once('_'))
+        {
+            Some((group, definition @ ("official" | "clean"))) => {
+                of(&format!("F1 {group} ({definition})"), true, true)
+            }
             _ => of(name, false, true),
         },
     }

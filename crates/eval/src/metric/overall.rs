@@ -19,7 +19,11 @@ impl ConfusionMatrix {
     pub fn kappa(&self) -> Option<f64> {
         let total = self.total() as f64;
         let observed = self.accuracy()?;
-        let expected: f64 = self.per_class().iter().map(|s| s.support as f64 / total * (s.predicted as f64 / total)).sum();
+        let expected: f64 = self
+            .per_class()
+            .iter()
+            .map(|s| s.support as f64 / total * (s.predicted as f64 / total))
+            .sum();
         ratio(observed - expected, 1.0 - expected)
     }
 }

@@ -41,12 +41,19 @@ impl ConfusionMatrix {
         // Column sums in one pass: calling `predicted` per class would touch the matrix column by column.
         let mut predicted = vec![0u64; self.classes().len()];
         for truth in 0..self.classes().len() {
-            predicted.iter_mut().zip(self.row(truth)).for_each(|(sum, &count)| *sum += count);
+            predicted
+                .iter_mut()
+                .zip(self.row(truth))
+                .for_each(|(sum, &count)| *sum += count);
         }
         (0..self.classes().len())
             .map(|class| {
                 let (support, predicted) = (self.support(class), predicted[class]);
-                let (tp, s, p) = (self.count(class, class) as f64, support as f64, predicted as f64);
+                let (tp, s, p) = (
+                    self.count(class, class) as f64,
+                    support as f64,
+                    predicted as f64,
+                );
                 ClassScore {
                     class: self.classes()[class].clone(),
                     support,
@@ -62,7 +69,11 @@ impl ConfusionMatrix {
 
     /// Unweighted mean over classes of the score that `pick` chooses, e.g. `|c| c.f1`; classes and 0/0 as `absent` says.
     /// `None` when no class takes part.
-    pub fn class_mean(&self, absent: AbsentClasses, pick: impl Fn(&ClassScore) -> Option<f64>) -> Option<f64> {
+    pub fn class_mean(
+        &self,
+        absent: AbsentClasses,
+        pick: impl Fn(&ClassScore) -> Option<f64>,
+    ) -> Option<f64> {
         let scores = self.per_class();
         mean(
             self.scored_classes()
@@ -90,8 +101,10 @@ impl ConfusionMatrix {
     /// Mean of the per-class F1 weighted by support; `None` when nothing was counted.
     pub fn weighted_f1(&self) -> Option<f64> {
         let scores = self.per_class();
-        let weighted: f64 =
-            self.scored_classes().map(|c| scores[c].f1.unwrap_or(0.0) * scores[c].support as f64).sum();
+        let weighted: f64 = self
+            .scored_classes()
+            .map(|c| scores[c].f1.unwrap_or(0.0) * scores[c].support as f64)
+            .sum();
         ratio(weighted, self.total() as f64)
     }
 }

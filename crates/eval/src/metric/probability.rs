@@ -18,7 +18,11 @@ impl Probabilities {
         let mut values = check(values, classes)?;
         for row in values.chunks_mut(classes) {
             if let Some(bad) = row.iter().find(|value| !(0.0..=1.0).contains(*value)) {
-                return Err(EvalError::Value { what: "a probability", expected: "in 0..=1", found: bad.to_string() });
+                return Err(EvalError::Value {
+                    what: "a probability",
+                    expected: "in 0..=1",
+                    found: bad.to_string(),
+                });
             }
             let sum: f64 = row.iter().sum();
             if (sum - 1.0).abs() > 1e-3 {
@@ -41,7 +45,8 @@ impl Probabilities {
         let mut values = check(logits, classes)?;
         for row in values.chunks_mut(classes) {
             let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            row.iter_mut().for_each(|value| *value = (*value - max).exp());
+            row.iter_mut()
+                .for_each(|value| *value = (*value - max).exp());
             let sum: f64 = row.iter().sum();
             row.iter_mut().for_each(|value| *value /= sum);
         }
@@ -98,14 +103,25 @@ impl Probabilities {
     pub fn top_k_accuracy(&self, truth: &[usize], k: usize) -> Result<Option<f64>, EvalError> {
         self.check_labels(truth)?;
         if k == 0 {
-            return Err(EvalError::Value { what: "k of top-k", expected: "at least 1", found: "0".into() });
+            return Err(EvalError::Value {
+                what: "k of top-k",
+                expected: "at least 1",
+                found: "0".into(),
+            });
         }
         let hits = (0..self.len()).filter(|&i| {
             let (row, t) = (self.row(i), truth[i]);
-            let before = row.iter().enumerate().filter(|&(c, &p)| p > row[t] || (p == row[t] && c < t)).count();
+            let before = row
+                .iter()
+                .enumerate()
+                .filter(|&(c, &p)| p > row[t] || (p == row[t] && c < t))
+                .count();
             before < k
         });
-        Ok(super::per_class::ratio(hits.count() as f64, self.len() as f64))
+        Ok(super::per_class::ratio(
+            hits.count() as f64,
+            self.len() as f64,
+        ))
     }
 
     /// Mean negative log-likelihood of the true class, in nats; probabilities are clipped to
@@ -116,7 +132,9 @@ impl Probabilities {
     pub fn log_loss(&self, truth: &[usize]) -> Result<Option<f64>, EvalError> {
         self.check_labels(truth)?;
         let clip = |p: f64| p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-        Ok(super::per_class::mean((0..self.len()).map(|i| -clip(self.row(i)[truth[i]]).ln())))
+        Ok(super::per_class::mean(
+            (0..self.len()).map(|i| -clip(self.row(i)[truth[i]]).ln()),
+        ))
     }
 
     /// Multi-class Brier score (1950): mean over samples of the squared distance to the one-hot truth, in 0..=2. `None`
@@ -128,7 +146,11 @@ impl Probabilities {
         self.check_labels(truth)?;
         Ok(super::per_class::mean((0..self.len()).map(|i| {
             let one_hot = |class: usize| if class == truth[i] { 1.0 } else { 0.0 };
-            self.row(i).iter().enumerate().map(|(class, p)| (p - one_hot(class)).powi(2)).sum()
+            self.row(i)
+                .iter()
+                .enumerate()
+                .map(|(class, p)| (p - one_hot(class)).powi(2))
+                .sum()
         })))
     }
 
@@ -141,16 +163,19 @@ impl Probabilities {
             });
         }
         match truth.iter().position(|&label| label >= self.classes) {
-            Some(position) => {
-                Err(EvalError::Label { role: "true", position, label: truth[position], classes: self.classes })
-            }
+            Some(position) => Err(EvalError::Label {
+                role: "true",
+                position,
+                label: truth[position],
+                classes: self.classes,
+            }),
             None => Ok(()),
         }
     }
 }
 
 fn check(values: &[f32], classes: usize) -> Result<Vec<f64>, EvalError> {
-    if classes == 0 || values.len() % classes != 0 {
+    if classes == 0 || !values.len().is_multiple_of(classes) {
         return Err(EvalError::Length {
             what: "scores [n, classes]",
             expected: format!("a multiple of {classes} classes (at least 1)"),
@@ -161,7 +186,12 @@ fn check(values: &[f32], classes: usize) -> Result<Vec<f64>, EvalError> {
         Some(position) => Err(EvalError::Value {
             what: "a score",
             expected: "finite",
-            found: format!("{} for sample {}, class {}", values[position], position / classes, position % classes),
+            found: format!(
+                "{} for sample {}, class {}",
+                values[position],
+                position / classes,
+                position % classes
+            ),
         }),
         None => Ok(values.iter().map(|&value| f64::from(value)).collect()),
     }

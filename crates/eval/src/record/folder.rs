@@ -32,7 +32,10 @@ pub fn read_records(folder: &Path) -> Result<Vec<StoredRecord>, EvalError> {
     let mut seen: HashMap<String, PathBuf> = HashMap::new();
     for path in paths {
         let record = RunRecord::read(&path)?;
-        let keys = [format!("run {}", record.id), format!("row {}", record.label())];
+        let keys = [
+            format!("run {}", record.id),
+            format!("row {}", record.label()),
+        ];
         for what in keys {
             if let Some(first) = seen.insert(what.clone(), path.clone()) {
                 return Err(EvalError::Duplicate {
@@ -48,7 +51,11 @@ pub fn read_records(folder: &Path) -> Result<Vec<StoredRecord>, EvalError> {
 }
 
 fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), EvalError> {
-    let io = |source| EvalError::Io { action: "list", path: folder.into(), source };
+    let io = |source| EvalError::Io {
+        action: "list",
+        path: folder.into(),
+        source,
+    };
     for entry in fs::read_dir(folder).map_err(io)? {
         let entry = entry.map_err(io)?;
         let kind = entry.file_type().map_err(io)?;
@@ -56,7 +63,9 @@ fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), 
         let name = name.to_string_lossy();
         if kind.is_dir() && depth < MAX_DEPTH {
             collect(&entry.path(), depth + 1, paths)?;
-        } else if kind.is_file() && (name == "run.json" || (name.ends_with(".run.json") && !name.starts_with('.'))) {
+        } else if kind.is_file()
+            && (name == "run.json" || (name.ends_with(".run.json") && !name.starts_with('.')))
+        {
             paths.push(entry.path());
         }
     }

@@ -10,7 +10,12 @@ use super::InputHashes;
 /// Hashed is the compact JSON of `{"config": ..., "inputs": ...}` with the keys of every object sorted, so the order in which
 /// a configuration was written does not matter; every value does, including `null` against absent.
 pub fn content_id(config: &Value, inputs: &InputHashes) -> String {
-    let InputHashes { data, splits, weights, code } = inputs;
+    let InputHashes {
+        data,
+        splits,
+        weights,
+        code,
+    } = inputs;
     let mut hasher = Sha256::new();
     let mut text = String::from("{\"config\":");
     canonical(config, &mut text);
@@ -21,7 +26,11 @@ pub fn content_id(config: &Value, inputs: &InputHashes) -> String {
     );
     text.push('}');
     hasher.update(text.as_bytes());
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Appends compact JSON with sorted keys. Depth is bounded: serde_json reads no more than 128 levels.

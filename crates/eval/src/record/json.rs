@@ -60,11 +60,20 @@ fn write(value: &Value, indent: usize, out: &mut String) {
 /// One line, with a space after each comma and colon.
 fn spaced(value: &Value) -> String {
     match value {
-        Value::Array(items) => format!("[{}]", items.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => format!(
+            "[{}]",
+            items
+                .iter()
+                .map(Value::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
         Value::Object(map) if map.is_empty() => "{}".into(),
         Value::Object(map) => {
-            let fields: Vec<String> =
-                map.iter().map(|(key, item)| format!("{}: {item}", Value::from(key.as_str()))).collect();
+            let fields: Vec<String> = map
+                .iter()
+                .map(|(key, item)| format!("{}: {item}", Value::from(key.as_str())))
+                .collect();
             format!("{{ {} }}", fields.join(", "))
         }
         scalar => scalar.to_string(),

@@ -12,6 +12,7 @@ pub use folder::{StoredRecord, read_records};
 pub use id::content_id;
 pub use io::{MAX_RECORD_BYTES, write_atomically};
 pub use run::{
-    Code, Compute, Cost, DataKind, Experiment, InputHashes, PaperValue, Parameters, RunRecord, SCHEMA_VERSION,
+    Code, Compute, Cost, DataKind, Experiment, InputHashes, PaperValue, Parameters, RunRecord,
+    SCHEMA_VERSION,
 };
 pub use seed::{CurvePoint, SeedResult};

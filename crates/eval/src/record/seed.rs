@@ -77,6 +77,7 @@ impl SeedResult {
 
     /// Sets the metric `name`; a value that is not finite becomes `null`.
     pub fn set_metric(&mut self, name: &str, value: Option<f64>) {
-        self.metrics.insert(name.into(), value.filter(|value| value.is_finite()));
+        self.metrics
+            .insert(name.into(), value.filter(|value| value.is_finite()));
     }
 }

@@ -13,23 +13,39 @@ impl RunRecord {
     /// that was not asked for, a number that is not finite, impossible parameter counts, a per-class table that does not match
     /// its confusion matrix, or an id that is not the hash of the content.
     pub fn validate(&self, name: &str) -> Result<(), EvalError> {
-        let problem = |problem: String| EvalError::Record { record: name.into(), problem };
+        let problem = |problem: String| EvalError::Record {
+            record: name.into(),
+            problem,
+        };
         if self.schema_version != SCHEMA_VERSION {
-            return Err(problem(format!("schema_version must be {SCHEMA_VERSION}, found {}", self.schema_version)));
+            return Err(problem(format!(
+                "schema_version must be {SCHEMA_VERSION}, found {}",
+                self.schema_version
+            )));
         }
         let experiment = &self.experiment;
-        for (field, text) in
-            [("name", &experiment.name), ("row", &experiment.row), ("method", &experiment.method)]
-        {
+        for (field, text) in [
+            ("name", &experiment.name),
+            ("row", &experiment.row),
+            ("method", &experiment.method),
+        ] {
             if text.trim().is_empty() {
                 return Err(problem(format!("experiment.{field} is empty; name it")));
             }
         }
         if experiment.metrics.is_empty() {
-            return Err(problem("experiment.metrics is empty; name at least the metric to compare".into()));
+            return Err(problem(
+                "experiment.metrics is empty; name at least the metric to compare".into(),
+            ));
         }
-        if experiment.paper.as_ref().is_some_and(|paper| !paper.value.is_finite()) {
-            return Err(problem("experiment.paper.value is not finite; leave `paper` null".into()));
+        if experiment
+            .paper
+            .as_ref()
+            .is_some_and(|paper| !paper.value.is_finite())
+        {
+            return Err(problem(
+                "experiment.paper.value is not finite; leave `paper` null".into(),
+            ));
         }
         let mut seeds = HashSet::new();
         if self.seeds.is_empty() {
@@ -42,10 +58,16 @@ impl RunRecord {
         let mut pairs = HashSet::new();
         for result in &self.results {
             if !seeds.contains(&result.seed) {
-                return Err(problem(format!("a result of seed {} which is not among the seeds", result.seed)));
+                return Err(problem(format!(
+                    "a result of seed {} which is not among the seeds",
+                    result.seed
+                )));
             }
             if !pairs.insert((result.seed, &result.split_hash)) {
-                return Err(problem(format!("two results of seed {} on the same split", result.seed)));
+                return Err(problem(format!(
+                    "two results of seed {} on the same split",
+                    result.seed
+                )));
             }
             for (metric, value) in &result.metrics {
                 if value.is_some_and(|value| !value.is_finite()) {
@@ -64,7 +86,13 @@ impl RunRecord {
                 )));
             }
             let points = result.curve.iter().flat_map(|p| {
-                [Some(p.epoch), p.train_loss, p.val_loss, p.val_metric, p.learning_rate]
+                [
+                    Some(p.epoch),
+                    p.train_loss,
+                    p.val_loss,
+                    p.val_metric,
+                    p.learning_rate,
+                ]
             });
             if points.flatten().any(|value| !value.is_finite()) {
                 return Err(problem(format!(
@@ -75,7 +103,11 @@ impl RunRecord {
         }
         let computed = self.computed_id();
         if self.id != computed {
-            return Err(EvalError::Id { record: name.into(), stored: self.id.clone(), computed });
+            return Err(EvalError::Id {
+                record: name.into(),
+                stored: self.id.clone(),
+                computed,
+            });
         }
         Ok(())
     }
@@ -83,7 +115,10 @@ impl RunRecord {
     fn validate_parameters(&self) -> Result<(), String> {
         let p = &self.parameters;
         let ordered = |a: Option<u64>, b: Option<u64>| a.zip(b).is_none_or(|(a, b)| a <= b);
-        if !ordered(p.head, p.trainable) || !ordered(p.trainable, p.total) || !ordered(p.backbone, p.total) {
+        if !ordered(p.head, p.trainable)
+            || !ordered(p.trainable, p.total)
+            || !ordered(p.backbone, p.total)
+        {
             return Err(format!(
                 "parameter counts must satisfy head <= trainable <= total and backbone <= total, found {p:?}"
             ));

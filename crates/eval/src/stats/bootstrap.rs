@@ -25,16 +25,22 @@ pub struct Bootstrap {
 impl Default for Bootstrap {
     /// 10,000 resamples, 95 %, seed 0.
     fn default() -> Self {
-        Self { resamples: 10_000, confidence: 0.95, seed: 0 }
+        Self {
+            resamples: 10_000,
+            confidence: 0.95,
+            seed: 0,
+        }
     }
 }
 
 impl Bootstrap {
     /// Interval of the mean of `values`; `None` with fewer than two values or settings out of range.
     pub fn mean(&self, values: &[f64]) -> Option<Interval> {
-        self.statistic(values.len(), |sample| Some(sample.iter().map(|&i| values[i]).sum::<f64>() / sample.len() as f64))
-            .ok()
-            .flatten()
+        self.statistic(values.len(), |sample| {
+            Some(sample.iter().map(|&i| values[i]).sum::<f64>() / sample.len() as f64)
+        })
+        .ok()
+        .flatten()
     }
 
     /// Interval of any statistic of `n` items, e.g. the macro F1 of `n` test images. `statistic` is given the indices of a
@@ -69,7 +75,9 @@ impl Bootstrap {
         let mut sample = vec![0usize; n];
         let mut values = Vec::with_capacity(self.resamples as usize);
         for _ in 0..self.resamples {
-            sample.iter_mut().for_each(|index| *index = rng.random_range(0..n as u64) as usize);
+            sample
+                .iter_mut()
+                .for_each(|index| *index = rng.random_range(0..n as u64) as usize);
             values.extend(statistic(&sample).filter(|value| value.is_finite()));
         }
         if values.len() * 2 < self.resamples as usize {
@@ -79,6 +87,10 @@ impl Bootstrap {
         let tail = 0.5 * (1.0 - self.confidence);
         Ok(quantile(&values, tail)
             .zip(quantile(&values, 1.0 - tail))
-            .map(|(lower, upper)| Interval { lower, upper, confidence: self.confidence }))
+            .map(|(lower, upper)| Interval {
+                lower,
+                upper,
+                confidence: self.confidence,
+            }))
     }
 }

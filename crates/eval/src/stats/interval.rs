@@ -35,6 +35,12 @@ pub(super) fn t_interval_scaled(values: &[f64], confidence: f64, scale: f64) -> 
         return None;
     }
     let (mean, std) = (mean(values)?, sample_std(values)?);
-    let half = StudentT::new((values.len() - 1) as f64)?.quantile(0.5 + 0.5 * confidence) * std * scale.sqrt();
-    Some(Interval { lower: mean - half, upper: mean + half, confidence })
+    let half = StudentT::new((values.len() - 1) as f64)?.quantile(0.5 + 0.5 * confidence)
+        * std
+        * scale.sqrt();
+    Some(Interval {
+        lower: mean - half,
+        upper: mean + half,
+        confidence,
+    })
 }

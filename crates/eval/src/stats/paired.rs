@@ -46,8 +46,16 @@ impl PairedDifference {
                 found: method.len().to_string(),
             });
         }
-        if let Some(bad) = method.iter().chain(baseline).find(|value| !value.is_finite()) {
-            return Err(EvalError::Value { what: "a score", expected: "finite", found: bad.to_string() });
+        if let Some(bad) = method
+            .iter()
+            .chain(baseline)
+            .find(|value| !value.is_finite())
+        {
+            return Err(EvalError::Value {
+                what: "a score",
+                expected: "finite",
+                found: bad.to_string(),
+            });
         }
         let differences: Vec<f64> = method.iter().zip(baseline).map(|(a, b)| a - b).collect();
         let count = |keep: fn(&f64) -> bool| differences.iter().filter(|d| keep(d)).count() as u64;
@@ -59,7 +67,11 @@ impl PairedDifference {
             corrected95: None,
             bootstrap95: Bootstrap::default().mean(&differences),
             wilcoxon_p: wilcoxon_signed_rank(&differences).map(|test| test.p_value),
-            better_equal_worse: [count(|d| *d > 0.0), count(|d| *d == 0.0), count(|d| *d < 0.0)],
+            better_equal_worse: [
+                count(|d| *d > 0.0),
+                count(|d| *d == 0.0),
+                count(|d| *d < 0.0),
+            ],
             differences,
         })
     }

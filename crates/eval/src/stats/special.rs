@@ -22,7 +22,11 @@ pub fn ln_gamma(x: f64) -> f64 {
         return (PI / (PI * x).sin().abs()).ln() - ln_gamma(1.0 - x);
     }
     let x = x - 1.0;
-    let sum = LANCZOS.iter().enumerate().skip(1).fold(LANCZOS[0], |sum, (i, c)| sum + c / (x + i as f64));
+    let sum = LANCZOS
+        .iter()
+        .enumerate()
+        .skip(1)
+        .fold(LANCZOS[0], |sum, (i, c)| sum + c / (x + i as f64));
     let t = x + 7.5;
     0.5 * (2.0 * PI).ln() + (x + 0.5) * t.ln() - t + sum.ln()
 }
@@ -39,13 +43,18 @@ pub fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
     if x == 0.0 || x == 1.0 {
         return x;
     }
-    if x <= (a + 1.0) / (a + b + 2.0) { beta_fraction(a, b, x) } else { 1.0 - beta_fraction(b, a, 1.0 - x) }
+    if x <= (a + 1.0) / (a + b + 2.0) {
+        beta_fraction(a, b, x)
+    } else {
+        1.0 - beta_fraction(b, a, 1.0 - x)
+    }
 }
 
 fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let away_from_zero = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let front = (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp() / a;
+    let front =
+        (ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (-x).ln_1p()).exp() / a;
     let mut c = 1.0;
     let mut d = 1.0 / away_from_zero(1.0 - (a + b) * x / (a + 1.0));
     let mut fraction = d;

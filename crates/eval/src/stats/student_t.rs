@@ -70,7 +70,11 @@ impl StudentT {
             if middle <= low || middle >= high {
                 return middle;
             }
-            if self.tail(middle) > q { low = middle } else { high = middle }
+            if self.tail(middle) > q {
+                low = middle
+            } else {
+                high = middle
+            }
         }
     }
 }

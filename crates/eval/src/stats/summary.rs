@@ -58,7 +58,9 @@ impl MetricSummary {
             mean: mean(values)?,
             std: sample_std(values),
             t95: t_interval(values, 0.95).map(|interval| [interval.lower, interval.upper]),
-            bootstrap95: bootstrap.mean(values).map(|interval| [interval.lower, interval.upper]),
+            bootstrap95: bootstrap
+                .mean(values)
+                .map(|interval| [interval.lower, interval.upper]),
         })
     }
 }

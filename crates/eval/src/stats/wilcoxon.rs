@@ -36,14 +36,23 @@ pub fn wilcoxon_signed_rank(differences: &[f64]) -> Option<SignedRank> {
     let mut tie_term = 0.0;
     let mut start = 0;
     while start < n {
-        let end = start + sorted[start..].iter().take_while(|d| d.abs() == sorted[start].abs()).count();
+        let end = start
+            + sorted[start..]
+                .iter()
+                .take_while(|d| d.abs() == sorted[start].abs())
+                .count();
         doubled[start..end].fill(start + 1 + end);
         let ties = (end - start) as f64;
         tie_term += ties.powi(3) - ties;
         start = end;
     }
     let sum = |keep: fn(f64) -> bool| -> usize {
-        sorted.iter().zip(&doubled).filter(|(d, _)| keep(**d)).map(|(_, rank)| rank).sum()
+        sorted
+            .iter()
+            .zip(&doubled)
+            .filter(|(d, _)| keep(**d))
+            .map(|(_, rank)| rank)
+            .sum()
     };
     let (positive, negative) = (sum(|d| d > 0.0), sum(|d| d < 0.0));
     let smaller = positive.min(negative);
@@ -54,7 +63,8 @@ pub fn wilcoxon_signed_rank(differences: &[f64]) -> Option<SignedRank> {
         let count = n as f64;
         let mean = count * (count + 1.0) / 4.0;
         let variance = count * (count + 1.0) * (2.0 * count + 1.0) / 24.0 - tie_term / 48.0;
-        (2.0 * standard_normal_tail((mean - 0.5 * smaller as f64).max(0.0) / variance.sqrt())).min(1.0)
+        (2.0 * standard_normal_tail((mean - 0.5 * smaller as f64).max(0.0) / variance.sqrt()))
+            .min(1.0)
     };
     Some(SignedRank {
         positive_ranks: 0.5 * positive as f64,
@@ -70,7 +80,11 @@ fn lower_tail(ranks: &[usize], limit: usize) -> f64 {
     probability[0] = 1.0;
     for &rank in ranks {
         for sum in (0..=limit).rev() {
-            let with = if sum >= rank { probability[sum - rank] } else { 0.0 };
+            let with = if sum >= rank {
+                probability[sum - rank]
+            } else {
+                0.0
+            };
             probability[sum] = 0.5 * (probability[sum] + with);
         }
     }
