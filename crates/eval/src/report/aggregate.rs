@@ -96,7 +96,9 @@ pub(super) fn reliability(record: &RunRecord) -> Option<Reliability> {
 
 /// The difference of `record` to `baseline` in `metric` over the seeds and splits that both have; `None` without a pair.
 ///
-/// With several different splits of known sizes, the interval corrected for their overlap is filled in as well.
+/// With several different splits of known sizes, the interval corrected for their overlap is filled in as well, unless the
+/// test set is the larger part: the correction is made for splits that train on most of the data (label-fraction protocols
+/// draw small training sets, which hardly overlap).
 pub(super) fn paired(
     record: &RunRecord,
     baseline: &RunRecord,
@@ -120,7 +122,9 @@ pub(super) fn paired(
     }
     let difference = PairedDifference::of(&ours, &theirs).ok()?;
     Some(match sizes {
-        Some((test, train)) if splits.len() > 1 => difference.corrected_for_overlap(test, train),
+        Some((test, train)) if splits.len() > 1 && test <= train => {
+            difference.corrected_for_overlap(test, train)
+        }
         _ => difference,
     })
 }
