@@ -28,9 +28,10 @@ impl Golden {
     pub fn open(relative: &str) -> Self {
         let path = golden_root().join(relative);
         let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let fail = |e| panic!("{}: {e}", path.display());
-        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap_or_else(fail);
-        let file = SafeTensors::deserialize(&bytes).unwrap_or_else(fail);
+        let (_, header) = SafeTensors::read_metadata(&bytes)
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let file =
+            SafeTensors::deserialize(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let tensors = file
             .iter()
             .map(|(name, view)| {

@@ -2,6 +2,7 @@
 //! gradients against finite differences, and the matrix that runs one generic test on every compiled backend.
 
 mod backends;
+pub mod behaviour;
 mod compare;
 mod finite_difference;
 mod golden;
