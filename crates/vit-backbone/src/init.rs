@@ -83,7 +83,7 @@ impl SeededInit {
     }
 
     /// The random stream of the parameter `name`.
-    fn stream(&self, name: &str) -> ChaCha8Rng {
+    pub(crate) fn stream(&self, name: &str) -> ChaCha8Rng {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_le_bytes());
         hash.update(name.as_bytes());

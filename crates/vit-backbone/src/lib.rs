@@ -17,6 +17,7 @@
 //! # Ok::<(), vit_backbone::BackboneError>(())
 //! ```
 
+mod activation;
 mod attention;
 mod block;
 mod build;
@@ -30,6 +31,7 @@ mod inflate;
 mod init;
 mod layer_scale;
 mod linear;
+mod mae;
 mod mlp;
 mod names;
 mod positions;
@@ -52,6 +54,7 @@ pub use inflate::PatchEmbedInit;
 pub use init::{InitRule, ParameterSource, SeededInit};
 pub use layer_scale::LayerScale;
 pub use linear::apply_linear;
+pub use mae::{Mae, MaeConfig, MaeDecoder, MaskPlan};
 pub use mlp::Mlp;
 pub use positions::{PositionTable, resample_matrix, sin_cos_2d};
 pub use seam::Seam;

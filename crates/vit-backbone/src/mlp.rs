@@ -3,9 +3,9 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
-use burn::tensor::activation::gelu;
 use burn::tensor::backend::Backend;
 
+use crate::activation::gelu;
 use crate::build::Builder;
 use crate::{BackboneError, LinearMap, LinearSite};
 

@@ -1,0 +1,108 @@
+//! What the integration tests share: golden weights as a parameter source, and gradients by checkpoint name.
+
+#![allow(dead_code)] // each test binary uses a part
+
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{Tensor, TensorData};
+use testkit::{Golden, Tolerance, assert_close};
+use vit_backbone::{BackboneError, Block, InitRule, NormSite, ParameterSource, Vit};
+
+/// Reads parameters out of a golden file and checks their shapes.
+pub struct GoldenSource(pub Golden);
+
+impl ParameterSource for GoldenSource {
+    fn values(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        _: InitRule,
+    ) -> Result<Vec<f32>, BackboneError> {
+        let data = self.0.data(name);
+        assert_eq!(data.shape.to_vec(), shape, "{name}");
+        Ok(self.0.floats(name))
+    }
+}
+
+/// Compares and prints the error, so that the largest per backend can be read off the test output.
+pub fn close<B: AutodiffBackend>(actual: TensorData, golden: &Golden, name: &str) {
+    let device = B::Device::default();
+    let error = assert_close(&actual, golden.data(name), Tolerance::F32, name);
+    println!("{} {name}: {error:.2e}", B::name(&device));
+}
+
+/// The gradient of a parameter of a block, by its name inside the block, in the layout of a checkpoint.
+pub fn block_gradient<B: AutodiffBackend>(
+    block: &Block<B>,
+    name: &str,
+    grads: &B::Gradients,
+) -> TensorData {
+    match name {
+        "norm1.weight" => vector(&block.norm1.gamma, grads),
+        "norm2.bias" => vector(block.norm2.beta.as_ref().unwrap(), grads),
+        "attn.qkv.weight" => matrix(&block.attn.qkv, grads),
+        "attn.qkv.bias" => vector(block.attn.qkv.bias.as_ref().unwrap(), grads),
+        "attn.proj.weight" => matrix(&block.attn.proj, grads),
+        "mlp.fc1.weight" => matrix(&block.mlp.fc1, grads),
+        "mlp.fc2.weight" => matrix(&block.mlp.fc2, grads),
+        "mlp.fc2.bias" => vector(block.mlp.fc2.bias.as_ref().unwrap(), grads),
+        "ls1.gamma" => vector(&block.ls1.as_ref().unwrap().gamma, grads),
+        "ls2.gamma" => vector(&block.ls2.as_ref().unwrap().gamma, grads),
+        other => panic!("no gradient of {other} in this table"),
+    }
+}
+
+/// The gradient of a parameter of a model, by its name and in the layout of a checkpoint.
+pub fn gradient<B: AutodiffBackend>(vit: &Vit<B>, name: &str, grads: &B::Gradients) -> TensorData {
+    if let Some((block, rest)) = name
+        .strip_prefix("blocks.")
+        .and_then(|rest| rest.split_once('.'))
+    {
+        return block_gradient(&vit.blocks[block.parse::<usize>().unwrap()], rest, grads);
+    }
+    let embed = &vit.embed;
+    match name {
+        "patch_embed.proj.weight" => {
+            let mut data = matrix(&embed.proj, grads);
+            let p = embed.patch_size;
+            data.shape = vec![data.shape[0], embed.in_channels, p, p].into();
+            data
+        }
+        "patch_embed.proj.bias" => vector(embed.proj.bias.as_ref().unwrap(), grads),
+        "cls_token" => tokens(embed.class_token.as_ref().unwrap(), grads),
+        "reg_token" => tokens(embed.register_tokens.as_ref().unwrap(), grads),
+        "pos_embed" => match &embed.positions {
+            vit_backbone::PositionTable::Learned(table) => tokens(table, grads),
+            vit_backbone::PositionTable::Fixed(_) => panic!("fixed positions have no gradient"),
+        },
+        "norm.weight" => vector(&vit.norm_layer(NormSite::Final).unwrap().gamma, grads),
+        "norm.bias" => vector(
+            vit.norm_layer(NormSite::Final)
+                .unwrap()
+                .beta
+                .as_ref()
+                .unwrap(),
+            grads,
+        ),
+        other => panic!("no gradient of {other} in this table"),
+    }
+}
+
+pub fn vector<B: AutodiffBackend>(param: &Param<Tensor<B, 1>>, grads: &B::Gradients) -> TensorData {
+    param.val().grad(grads).expect("a gradient").into_data()
+}
+
+pub fn tokens<B: AutodiffBackend>(param: &Param<Tensor<B, 3>>, grads: &B::Gradients) -> TensorData {
+    param.val().grad(grads).expect("a gradient").into_data()
+}
+
+pub fn matrix<B: AutodiffBackend>(linear: &Linear<B>, grads: &B::Gradients) -> TensorData {
+    linear
+        .weight
+        .val()
+        .grad(grads)
+        .expect("a gradient")
+        .transpose()
+        .into_data()
+}
