@@ -1,41 +1,26 @@
 //! Cross-entropy against PyTorch: value and gradient, every option, and finite differences of the whole head.
 
-use burn::backend::Autodiff;
 use burn::module::{AutodiffModule, Module};
+use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
-use burn_flex::Flex;
 use heads::{
-    ClassWeights, CrossEntropy, CrossEntropyConfig, HeadError, LinearHeadConfig, Standardiser,
+    ClassWeights, CrossEntropy, CrossEntropyConfig, HeadError, LinearHead, LinearHeadConfig,
+    Standardiser,
 };
 use serde_json::Value;
+use testkit::{FlexBackend, Golden, Tolerance, assert_close, check_gradient};
 
-type B = Autodiff<Flex>;
+type B = FlexBackend;
+type Inner = <B as AutodiffBackend>::InnerBackend;
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|v| v.as_f64().unwrap())
-        .collect()
+    let list = value.as_array().expect("a list");
+    list.iter().map(|v| v.as_f64().expect("a number")).collect()
 }
 
-/// Largest difference relative to the largest expected magnitude.
-fn relative(actual: &[f32], expected: &[f64]) -> f64 {
-    assert_eq!(actual.len(), expected.len());
-    let scale = expected.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
-    actual
-        .iter()
-        .zip(expected)
-        .map(|(a, e)| (f64::from(*a) - e).abs() / scale)
-        .fold(0.0, f64::max)
-}
-
-#[test]
-fn cross_entropy_and_its_gradient_equal_pytorch() {
-    let golden: Value =
-        serde_json::from_str(include_str!("../../../assets/golden/heads/losses.json")).unwrap();
-    let device = Default::default();
+fn cross_entropy_and_its_gradient_equal_pytorch<B: AutodiffBackend>() {
+    let golden: Value = Golden::json("heads/losses.json");
+    let device = B::Device::default();
     for case in golden["cases"].as_array().unwrap() {
         let classes = case["classes"].as_u64().unwrap() as usize;
         let config = CrossEntropyConfig {
@@ -51,22 +36,27 @@ fn cross_entropy_and_its_gradient_equal_pytorch() {
             .iter()
             .map(|v| *v as i64)
             .collect();
-        let values: Vec<f32> = numbers(&case["logits"]).iter().map(|v| *v as f32).collect();
-        let rows = targets.len();
-        let logits = Tensor::<B, 2>::from_data(TensorData::new(values, [rows, classes]), &device)
-            .require_grad();
+        let shape = [targets.len(), classes];
+        let values = TensorData::new(numbers(&case["logits"]), shape).convert::<f32>();
+        let logits = Tensor::<B, 2>::from_data(values, &device).require_grad();
         let targets = loss.targets::<B>(&targets, &device).unwrap();
         let value = loss.forward(logits.clone(), &targets);
         let gradient = logits.grad(&value.backward()).unwrap();
-        let value: Vec<f32> = value.into_data().to_vec().unwrap();
-        let gradient: Vec<f32> = gradient.into_data().to_vec().unwrap();
+        let expected = TensorData::new(vec![case["loss"].as_f64().unwrap()], [1]);
         let name = case["name"].as_str().unwrap();
-        let error = relative(&value, &[case["loss"].as_f64().unwrap()]);
-        assert!(error < 1e-5, "{name}: loss off by {error:e}");
-        let error = relative(&gradient, &numbers(&case["gradient"]));
-        assert!(error < 1e-5, "{name}: gradient off by {error:e}");
+        assert_close(
+            &value.into_data(),
+            &expected,
+            Tolerance::F32,
+            &format!("{name} loss"),
+        );
+        let expected = TensorData::new(numbers(&case["gradient"]), shape);
+        let what = format!("{name} gradient");
+        assert_close(&gradient.into_data(), &expected, Tolerance::F32, &what);
     }
 }
+
+testkit::backend_matrix!(cross_entropy_and_its_gradient_equal_pytorch);
 
 #[test]
 fn a_batch_without_counted_rows_gives_zero_and_no_gradient() {
@@ -92,10 +82,10 @@ fn dense_predictions_are_the_same_mean() {
     let device = Default::default();
     let loss = CrossEntropy::new(&CrossEntropyConfig::default(), 2, None).unwrap();
     // [1, 2 classes, 1, 3 pixels]
-    let map = Tensor::<Flex, 4>::from_floats([[[[1.0, 2.0, 3.0]], [[0.5, -1.0, 4.0]]]], &device);
-    let rows = Tensor::<Flex, 2>::from_floats([[1.0, 0.5], [2.0, -1.0], [3.0, 4.0]], &device);
+    let map = Tensor::<Inner, 4>::from_floats([[[[1.0, 2.0, 3.0]], [[0.5, -1.0, 4.0]]]], &device);
+    let rows = Tensor::<Inner, 2>::from_floats([[1.0, 0.5], [2.0, -1.0], [3.0, 4.0]], &device);
     let targets = loss
-        .targets_of_classes::<Flex>(&[0, 1, 1], &device)
+        .targets_of_classes::<Inner>(&[0, 1, 1], &device)
         .unwrap();
     let a = loss.forward_map(map, &targets).into_scalar();
     let b = loss.forward(rows, &targets).into_scalar();
@@ -107,7 +97,7 @@ fn labels_and_settings_outside_their_range_are_errors() {
     let device = Default::default();
     let loss = CrossEntropy::new(&CrossEntropyConfig::default(), 3, None).unwrap();
     for (labels, label) in [([0, 3], 3), ([0, -1], -1), ([0, 255], 255)] {
-        let error = loss.targets::<Flex>(&labels, &device).unwrap_err();
+        let error = loss.targets::<Inner>(&labels, &device).unwrap_err();
         assert_eq!(
             error,
             HeadError::Label {
@@ -149,54 +139,63 @@ fn only_the_linear_map_of_a_standardising_head_is_trainable() {
     );
     assert!(!mean.is_require_grad() && !inverse.is_require_grad());
     // The flags survive the change to the inner backend and back.
-    let back = burn_head_back(head.valid());
+    let back = LinearHead::<B>::from_inner(head.valid());
     assert!(!back.mean.unwrap().is_require_grad());
     assert!(back.linear.weight.is_require_grad());
     assert_eq!(head.num_params(), 3 + 3 + 6 + 2);
 }
 
-fn burn_head_back(inner: heads::LinearHead<Flex>) -> heads::LinearHead<B> {
-    heads::LinearHead::<B>::from_inner(inner)
-}
-
 #[test]
 fn head_gradient_matches_finite_differences() {
     let device = Default::default();
-    let head = LinearHeadConfig {
-        init_std: 0.5,
-        ..LinearHeadConfig::new(3, 2)
-    }
-    .init::<B>(None, 3, &device)
-    .unwrap();
-    let x = [[3.0_f32, -2.5, 0.0], [0.3, 1.0, 2.0]];
     let loss = CrossEntropy::new(&CrossEntropyConfig::default(), 2, None).unwrap();
     let targets = loss.targets_of_classes::<B>(&[1, 0], &device).unwrap();
-    let value = loss.forward(head.forward(Tensor::from_floats(x, &device)), &targets);
-    let grads = value.backward();
-    let gradient: Vec<f32> = head
-        .linear
-        .weight
-        .val()
-        .grad(&grads)
-        .unwrap()
-        .into_data()
-        .to_vec()
-        .unwrap();
-    let arrays = head.to_arrays();
-    let inner_targets = loss.targets_of_classes::<Flex>(&[1, 0], &device).unwrap();
-    for d in 0..3 {
-        for c in 0..2 {
-            let at = |delta: f32| {
-                let mut moved = arrays.clone();
-                moved.weight[c * 3 + d] += delta;
-                let moved = heads::LinearHead::<Flex>::from_arrays(&moved, &device).unwrap();
-                let y = moved.forward(Tensor::from_floats(x, &device));
-                f64::from(loss.forward(y, &inner_targets).into_scalar())
-            };
-            let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;
-            let exact = f64::from(gradient[d * 2 + c]);
-            // Central differences of an f32 loss with step 1e-2: truncation ~ 1e-4, rounding ~ 1e-5.
-            assert!((numeric - exact).abs() < 1e-3, "{d},{c}: {numeric} {exact}");
-        }
-    }
+    let config = LinearHeadConfig {
+        init_std: 0.5,
+        ..LinearHeadConfig::new(3, 2)
+    };
+    let statistics = Standardiser {
+        mean: vec![0.5, -1.0, 0.0],
+        std: vec![2.0, 0.5, 1.0],
+    };
+    let head: LinearHead<B> = config.init(Some(&statistics), 3, &device).unwrap();
+    // By the features, so that the gradient passes through standardisation, map and loss.
+    let features = TensorData::new(vec![3.0_f32, -2.5, 0.0, 0.3, 1.0, 2.0], [2, 3]);
+    let function = |x: Tensor<B, 2>| loss.forward(head.forward(x), &targets);
+    check_gradient(
+        function,
+        features,
+        1e-2,
+        Tolerance::FINITE_DIFFERENCE,
+        "head and loss",
+    );
+}
+
+fn logits_are_the_standardised_product<B: Backend>() {
+    let device = B::Device::default();
+    let statistics = Standardiser {
+        mean: vec![1.0, -2.0],
+        std: vec![2.0, 0.5],
+    };
+    let arrays = heads::HeadArrays {
+        weight: vec![1.0, 2.0, -3.0, 0.5, 0.0, 1.0],
+        bias: vec![0.0, 1.0, -1.0],
+        standardiser: Some(statistics),
+    };
+    let head = LinearHead::<B>::from_arrays(&arrays, &device).unwrap();
+    let x = Tensor::<B, 2>::from_data(TensorData::from([[3.0_f32, -1.0]]), &device);
+    // Standardised: [1, 2].
+    let expected = TensorData::from([[5.0_f32, -1.0, 1.0]]);
+    assert_close(
+        &head.forward(x).into_data(),
+        &expected,
+        Tolerance::F32,
+        "logits",
+    );
+    assert_eq!(head.to_arrays(), arrays);
+}
+
+mod forward {
+    use super::logits_are_the_standardised_product as test;
+    testkit::backend_matrix!(test);
 }
