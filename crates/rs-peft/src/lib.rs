@@ -1,1 +1,15 @@
-//! See the crate description in Cargo.toml.
+//! Adapting pretrained vision models to remote-sensing imagery.
+//!
+//! The crates of the workspace under one roof, and what joins them: experiments as files ([`experiment`]), their execution
+//! ([`run`]) and the choice of backend ([`BackendKind`]). Each crate can be used on its own.
+
+mod backend;
+pub mod experiment;
+pub mod pretrain;
+pub mod run;
+
+pub use backend::{BackendError, BackendKind, BackendTask, dispatch};
+pub use experiment::ExperimentError;
+pub use run::RunError;
+
+pub use {eval, heads, peft_lora, rs_datasets, training, vit_backbone};

@@ -1,0 +1,27 @@
+//! One file per command.
+
+pub(crate) mod pack;
+pub(crate) mod pretrain;
+pub(crate) mod provenance;
+pub(crate) mod repro;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// The workspace root: as given, or the nearest folder upwards that has `experiments/defaults.toml`.
+pub(crate) fn root(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(root) = given {
+        return Ok(root.to_path_buf());
+    }
+    let here = std::env::current_dir()?;
+    here.ancestors()
+        .find(|folder| folder.join("experiments/defaults.toml").is_file())
+        .map(Path::to_path_buf)
+        .ok_or_else(|| anyhow::anyhow!("no folder above {} has experiments/defaults.toml; give one with --root DIR", here.display()))
+}
+
+/// A clock that starts now.
+pub(crate) fn clock() -> impl Fn() -> std::time::Duration + Sync {
+    let start = Instant::now();
+    move || start.elapsed()
+}

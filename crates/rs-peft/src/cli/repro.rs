@@ -1,0 +1,272 @@
+//! `rs-peft repro`: list, run, report. Finished seeds are kept; a killed run goes on where it stopped.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use eval::record::{RunRecord, read_records, write_atomically};
+use eval::report::Report;
+use indicatif::{ProgressBar, ProgressStyle};
+use rs_peft::experiment::{Catalog, Row};
+use rs_peft::run::{Job, PlannedRow, SeedRun, collect, examples, plan, run_jobs};
+use rs_peft::{BackendKind, dispatch, eval};
+
+use super::{clock, provenance::provenance, root};
+
+/// Arguments of `repro`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(clap::Args, Clone)]
+struct Common {
+    /// Folder with real imagery (EuroSAT_RGB.zip, eurosat_ms/, opensarship/, ...); without it only synthetic scenes are used.
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    /// Where runs and the report go.
+    #[arg(long, global = true, default_value = "out")]
+    out: PathBuf,
+    /// flex, ndarray, wgpu, vulkan, metal or cuda.
+    #[arg(long, global = true, default_value = "flex")]
+    backend: BackendKind,
+    /// Processes at a time; each runs one seed. One per core on a CPU backend, one on a GPU.
+    #[arg(long, global = true)]
+    workers: Option<usize>,
+    /// Only tables or rows whose name contains this.
+    #[arg(long, global = true)]
+    only: Option<String>,
+    /// At most this many seeds per row (the result is another run, with another identity).
+    #[arg(long, global = true)]
+    seeds: Option<usize>,
+    /// At most this many epochs, for trying things out (another identity, too).
+    #[arg(long, global = true)]
+    epochs: Option<usize>,
+    /// Folder with experiments/ and assets/; found upwards from here if absent.
+    #[arg(long, global = true)]
+    root: Option<PathBuf>,
+}
+
+#[derive(clap::Subcommand, Clone)]
+enum Action {
+    /// Show every row: name, identity, seeds.
+    List,
+    /// Run one row, by name or by the beginning of its hash.
+    Run {
+        /// `group/table/row`.
+        row: String,
+    },
+    /// Write the report again from what has been run, or from a folder of records.
+    Report {
+        /// Folder of run records, e.g. `results`.
+        #[arg(long)]
+        from: Option<PathBuf>,
+        /// Replace the part between the markers `results:begin` and `results:end` of this Markdown file by the tables.
+        #[arg(long)]
+        update: Option<PathBuf>,
+    },
+    /// Run one seed of one row in this process.
+    #[command(hide = true)]
+    Seed {
+        row: String,
+        seed: u64,
+        folder: PathBuf,
+        fingerprint: String,
+    },
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let root = root(args.common.root.as_deref())?;
+    let catalog = rows(&root, &args.common)?;
+    match &args.action {
+        None => reproduce(&root, &args.common, &selected(&catalog, &args.common)),
+        Some(Action::List) => {
+            for row in selected(&catalog, &Common { data: Some(PathBuf::new()), ..args.common.clone() }) {
+                println!("{}  {:<44} {} seeds  {}", &row.hash[..12], row.name, row.experiment.seeds.len(), row.experiment.title);
+            }
+            Ok(())
+        }
+        Some(Action::Run { row }) => reproduce(&root, &args.common, &[catalog.find(row)?.clone()]),
+        Some(Action::Report { from, update }) => report(&root, &args.common, &catalog, from.as_deref(), update.as_deref()),
+        Some(Action::Seed { row, seed, folder, fingerprint }) => {
+            one_seed(&root, &args.common, catalog.find(row)?, *seed, folder, fingerprint)
+        }
+    }
+}
+
+/// All rows, with seeds and epochs cut as asked for.
+fn rows(root: &Path, common: &Common) -> anyhow::Result<Catalog> {
+    let mut catalog = Catalog::read(&root.join("experiments"))?;
+    for row in &mut catalog.rows {
+        if let Some(seeds) = common.seeds {
+            row.experiment.seeds.truncate(seeds.max(1));
+        }
+        if let Some(epochs) = common.epochs {
+            row.experiment.train.epochs = row.experiment.train.epochs.min(epochs.max(1));
+        }
+        row.hash = rs_peft::experiment::content_hash(&row.experiment)?;
+    }
+    Ok(catalog)
+}
+
+/// The rows that can run with what was given: embedded ones always, others with `--data`.
+fn selected(catalog: &Catalog, common: &Common) -> Vec<Row> {
+    let wanted = |row: &&Row| {
+        (row.experiment.table.embedded || common.data.is_some())
+            && common.only.as_ref().is_none_or(|part| row.name.contains(part.as_str()))
+    };
+    catalog.rows.iter().filter(wanted).cloned().collect()
+}
+
+fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {
+    if !common.backend.is_compiled_in() {
+        return Err(rs_peft::BackendError::NotCompiledIn(common.backend).into());
+    }
+    anyhow::ensure!(!rows.is_empty(), "no row is selected; `repro list` shows all");
+    let planned: Vec<PlannedRow> =
+        rows.iter().map(|row| plan(row, root, common.data.as_deref(), &common.out)).collect::<Result<_, _>>()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = common.workers.unwrap_or(if common.backend.is_cpu() { cores } else { 1 }).max(1);
+    let threads = (cores / workers).max(1);
+    let mut jobs = Vec::new();
+    for row in &planned {
+        for &seed in &row.row.experiment.seeds {
+            if row.output(seed)?.is_none() {
+                jobs.push(job(root, common, row, seed)?);
+            }
+        }
+    }
+    let bar = progress(jobs.len() as u64);
+    let outcome = run_jobs(jobs, workers, threads, &|name, good| {
+        bar.set_message(format!("{}{name}", if good { "" } else { "FAILED " }));
+        bar.inc(1);
+        if bar.is_hidden() {
+            eprintln!("{}/{} {name}{}", bar.position(), bar.length().unwrap_or(0), if good { "" } else { " FAILED" });
+        }
+    });
+    bar.finish_and_clear();
+    let tables = write_report(root, common, &planned, threads)?;
+    outcome?;
+    println!("{tables}");
+    Ok(())
+}
+
+/// The process that runs one seed.
+fn job(root: &Path, common: &Common, row: &PlannedRow, seed: u64) -> anyhow::Result<Job> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut arguments: Vec<String> = vec!["repro".into(), "seed".into(), row.row.name.clone(), seed.to_string()];
+    arguments.extend([text(&row.folder), row.id.clone(), "--root".into(), text(root)]);
+    arguments.extend(["--backend".into(), common.backend.name().into()]);
+    if let Some(data) = &common.data {
+        arguments.extend(["--data".into(), text(data)]);
+    }
+    for (name, value) in [("--seeds", common.seeds), ("--epochs", common.epochs)] {
+        if let Some(value) = value {
+            arguments.extend([name.into(), value.to_string()]);
+        }
+    }
+    Ok(Job { name: format!("{} seed {seed}", row.row.name), arguments, log: row.log_file(seed) })
+}
+
+fn one_seed(root: &Path, common: &Common, row: &Row, seed: u64, folder: &Path, fingerprint: &str) -> anyhow::Result<()> {
+    let clock = clock();
+    let run = SeedRun {
+        row: &row.name,
+        experiment: &row.experiment,
+        seed,
+        root,
+        data: common.data.as_deref(),
+        folder,
+        fingerprint,
+        clock: &clock,
+    };
+    let output = dispatch(common.backend, run)??;
+    write_atomically(&folder.join(format!("seed-{seed}.json")), &serde_json::to_vec_pretty(&output)?)?;
+    Ok(())
+}
+
+/// Records and report of the planned rows; returns the tables as Markdown.
+fn write_report(root: &Path, common: &Common, planned: &[PlannedRow], threads: usize) -> anyhow::Result<String> {
+    let provenance = provenance(root, common.backend, threads);
+    let mut found: Vec<(&PlannedRow, RunRecord)> = Vec::new();
+    for (order, row) in planned.iter().enumerate() {
+        if let Some(record) = collect(row, order as u32, &provenance)? {
+            record.write(&row.folder.join("run.json"))?;
+            found.push((row, record));
+        }
+    }
+    let mut report = new_report();
+    let mut tables: Vec<&str> = found.iter().map(|(row, _)| row.row.table()).collect();
+    tables.dedup();
+    for table in tables {
+        let rows: Vec<_> = found.iter().filter(|(row, _)| row.row.table() == table).map(|(row, record)| (*row, record)).collect();
+        report.examples.extend(examples(&rows, common.data.as_deref())?);
+    }
+    let records: Vec<RunRecord> = found.into_iter().map(|(_, record)| record).collect();
+    let folder = common.out.join("report");
+    let files = report.write(&records, &folder)?;
+    eprintln!("report: {}", files.html.display());
+    Ok(report.tables(&records)?.iter().map(|table| format!("## {}\n\n{}\n", table.title, table.markdown())).collect())
+}
+
+fn new_report() -> Report {
+    let mut report = Report::new("rs-peft: adaptation experiments");
+    report.introduction = vec![
+        "Every number comes from a run record (run.json). Differences are paired: the same seed draws the same split for every row of a table."
+            .into(),
+    ];
+    report
+}
+
+fn report(root: &Path, common: &Common, catalog: &Catalog, from: Option<&Path>, update: Option<&Path>) -> anyhow::Result<()> {
+    let text = match from {
+        Some(folder) => {
+            let mut records: Vec<RunRecord> = read_records(folder)?.into_iter().map(|stored| stored.record).collect();
+            records.sort_by(|a, b| (&a.experiment.name, a.experiment.order).cmp(&(&b.experiment.name, b.experiment.order)));
+            let report = new_report();
+            report.write(&records, &common.out.join("report"))?;
+            report.tables(&records)?.iter().map(|table| format!("### {}\n\n{}\n", table.title, table.markdown())).collect()
+        }
+        None => {
+            let planned: Vec<PlannedRow> = selected(catalog, common)
+                .iter()
+                .map(|row| plan(row, root, common.data.as_deref(), &common.out))
+                .collect::<Result<_, _>>()?;
+            write_report(root, common, &planned, 1)?
+        }
+    };
+    match update {
+        Some(page) => replace_tables(page, &text),
+        None => {
+            println!("{text}");
+            Ok(())
+        }
+    }
+}
+
+/// Replaces what stands between the markers of a page.
+fn replace_tables(page: &Path, tables: &str) -> anyhow::Result<()> {
+    const BEGIN: &str = "<!-- results:begin -->\n";
+    const END: &str = "<!-- results:end -->";
+    let text = std::fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
+    let (Some(begin), Some(end)) = (text.find(BEGIN), text.find(END)) else {
+        anyhow::bail!("{} lacks the lines {} and {END}", page.display(), BEGIN.trim());
+    };
+    anyhow::ensure!(begin < end, "{}: the markers are in the wrong order", page.display());
+    let replaced = format!("{}{}\n{}", &text[..begin + BEGIN.len()], tables.trim_end(), &text[end..]);
+    write_atomically(page, replaced.as_bytes())?;
+    Ok(())
+}
+
+fn progress(length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    // The template is a constant; a wrong one would show in the first run.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {elapsed} gone, {eta} left  {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}

@@ -1,0 +1,120 @@
+//! The experiment files of a folder: `defaults.toml`, `<group>/<table>/_table.toml`, `<group>/<table>/<row>.toml`.
+
+use std::path::{Path, PathBuf};
+
+use super::{Experiment, ExperimentError, content_hash, merge};
+
+/// One row: its name (`group/table/row`), its file, its resolved configuration and identity.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// `group/table/row`.
+    pub name: String,
+    /// The row's file.
+    pub path: PathBuf,
+    /// Defaults, table and row merged.
+    pub experiment: Experiment,
+    /// SHA-256 of the resolved configuration.
+    pub hash: String,
+}
+
+impl Row {
+    /// `group/table`.
+    pub fn table(&self) -> &str {
+        self.name.rsplit_once('/').map_or("", |(table, _)| table)
+    }
+
+    /// The last part of the name.
+    pub fn row(&self) -> &str {
+        self.name.rsplit_once('/').map_or(self.name.as_str(), |(_, row)| row)
+    }
+}
+
+/// All rows, ordered by table and then as `order` in the table's file says, other rows behind them by name.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+impl Catalog {
+    /// Reads every experiment below `folder`.
+    ///
+    /// # Errors
+    /// [`ExperimentError`] for the first file that cannot be read or does not fit the schema.
+    pub fn read(folder: &Path) -> Result<Self, ExperimentError> {
+        let defaults = read_table(&folder.join("defaults.toml"))?;
+        let mut rows = Vec::new();
+        for group in folders(folder)? {
+            for table in folders(&group)? {
+                rows.extend(read_rows(folder, &defaults, &table)?);
+            }
+        }
+        Ok(Self { rows })
+    }
+
+    /// The row of a name, or of the beginning (8 characters or more) of a hash.
+    ///
+    /// # Errors
+    /// [`ExperimentError::UnknownRow`] with names that look like it.
+    pub fn find(&self, asked: &str) -> Result<&Row, ExperimentError> {
+        let by_hash = |row: &&Row| asked.len() >= 8 && row.hash.starts_with(asked);
+        self.rows.iter().find(|row| row.name == asked).or_else(|| self.rows.iter().find(by_hash)).ok_or_else(|| {
+            let last = asked.rsplit('/').next().unwrap_or(asked);
+            let mut near: Vec<&str> =
+                self.rows.iter().map(|r| r.name.as_str()).filter(|name| name.contains(last) || asked.contains(name)).collect();
+            if near.is_empty() {
+                near = self.rows.iter().map(|r| r.name.as_str()).take(5).collect();
+            }
+            ExperimentError::UnknownRow { asked: asked.into(), nearest: near.join(", ") }
+        })
+    }
+}
+
+fn read_rows(root: &Path, defaults: &toml::Table, folder: &Path) -> Result<Vec<Row>, ExperimentError> {
+    let mut shared = read_table(&folder.join("_table.toml"))?;
+    let order: Vec<String> = match shared.remove("order") {
+        Some(value) => value
+            .try_into()
+            .map_err(|source| ExperimentError::Schema { path: folder.join("_table.toml"), source: Box::new(source) })?,
+        None => Vec::new(),
+    };
+    let mut rows = Vec::new();
+    for path in entries(folder)? {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Some(stem) = file.strip_suffix(".toml").filter(|stem| *stem != "_table") else { continue };
+        let mut merged = defaults.clone();
+        merge(&mut merged, shared.clone());
+        merge(&mut merged, read_table(&path)?);
+        let experiment: Experiment = toml::Value::Table(merged)
+            .try_into()
+            .map_err(|source| ExperimentError::Schema { path: path.clone(), source: Box::new(source) })?;
+        experiment.validate(&path)?;
+        let hash = content_hash(&experiment).map_err(|source| ExperimentError::Read {
+            path: path.clone(),
+            source: std::io::Error::other(source),
+        })?;
+        let below = folder.strip_prefix(root).unwrap_or(folder);
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        rows.push(Row { name: format!("{}/{stem}", parts.join("/")), path, experiment, hash });
+    }
+    let rank = |row: &Row| order.iter().position(|name| name == row.row()).unwrap_or(usize::MAX);
+    rows.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
+    Ok(rows)
+}
+
+fn read_table(path: &Path) -> Result<toml::Table, ExperimentError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ExperimentError::Read { path: path.into(), source })?;
+    text.parse().map_err(|source| ExperimentError::Syntax { path: path.into(), source: Box::new(source) })
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, ExperimentError> {
+    let fail = |source| ExperimentError::Read { path: folder.into(), source };
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).map_err(fail)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>().map_err(fail)?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, ExperimentError> {
+    Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
+}

@@ -1,0 +1,266 @@
+//! The resolved configuration of one row: every key known, every unit stated.
+
+use std::path::Path;
+
+use eval::record::{DataKind, PaperValue};
+use peft_lora::MethodConfig;
+use serde::{Deserialize, Serialize};
+use vit_backbone::PatchEmbedInit;
+
+use super::ExperimentError;
+
+/// One row of a table: data, input, backbone, method, training, seeds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// What the row is called in the table.
+    pub title: String,
+    /// The table the row belongs to.
+    pub table: TableConfig,
+    /// Which images, and how they are divided.
+    pub data: DataConfig,
+    /// What of the images reaches the backbone.
+    pub input: InputConfig,
+    /// The pretrained model.
+    pub backbone: BackboneConfig,
+    /// What is trained.
+    pub method: MethodConfig,
+    /// Judge the frozen features by this instead of a trained head; `method` must be `frozen`.
+    #[serde(default)]
+    pub probe: Option<ProbeConfig>,
+    /// Train the patch embedding too, whatever the method trains otherwise (needed where it has new, random bands).
+    #[serde(default)]
+    pub train_patch_embed: bool,
+    /// How it is trained.
+    pub train: TrainConfig,
+    /// One run per seed; a seed draws the split, the initialisation and the order of the data.
+    pub seeds: Vec<u64>,
+    /// The published value of the row, where there is one.
+    #[serde(default)]
+    pub paper: Option<PaperValue>,
+}
+
+/// What the rows of a table have in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableConfig {
+    /// Heading.
+    pub title: String,
+    /// The protocol, in words; printed under the table.
+    pub protocol: String,
+    /// What kind of data the numbers come from; printed plainly.
+    pub data: DataKind,
+    /// Name of the row to which the others are compared, pair by pair.
+    pub reference: String,
+    /// Metrics shown (names of `eval::names`); the first is compared.
+    pub metrics: Vec<String>,
+    /// Whether the table runs without `--data`.
+    #[serde(default)]
+    pub embedded: bool,
+}
+
+/// Which images, and how they are divided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// `synthetic`, or a name of the registry of data sets (`eurosat_rgb`, `eurosat_ms`, `opensarship`, `folder`, `manifest`).
+    pub dataset: String,
+    /// File or folder below the data directory; absent for synthetic data.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Images per class of a synthetic set.
+    #[serde(default)]
+    pub per_class: Option<usize>,
+    /// How the images are divided.
+    pub split: SplitConfig,
+}
+
+/// How the images are divided into train and test; the two never overlap.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SplitConfig {
+    /// A fixed stratified hold-out (drawn by `split_seed`) is the test set; each run's seed draws `label_fraction` of the rest for training.
+    Holdout {
+        /// Share held out for testing, 0 to 1.
+        test: f64,
+        /// Seed of the hold-out.
+        split_seed: u64,
+        /// Share of the remaining images whose labels may be used, 0 to 1.
+        label_fraction: f64,
+        /// Data set (path below the data directory) whose ids are left out altogether.
+        #[serde(default)]
+        reserve: Option<String>,
+    },
+    /// Each run's seed draws a new stratified split.
+    Repeated {
+        /// Share of the images in the test set, 0 to 1.
+        test: f64,
+    },
+    /// The split that was published with the data set; seeds vary the initialisation only.
+    Published,
+}
+
+/// A probe of frozen features that needs no training loop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ProbeConfig {
+    /// Multinomial logistic regression on standardised features.
+    Logistic {
+        /// Strength of the squared penalty.
+        l2: f64,
+    },
+    /// Nearest neighbours in standardised space.
+    Knn {
+        /// Neighbours that vote.
+        k: usize,
+    },
+}
+
+/// What of the images reaches the backbone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputConfig {
+    /// Bands by name, in the order of the backbone's channels; those the backbone knows (its RGB) first.
+    pub bands: Vec<String>,
+    /// How many of the first bands take the pretrained channels' place.
+    pub known: usize,
+    /// How the pretrained patch embedding is fitted to the bands.
+    pub patch_embed: PatchEmbedInit,
+    /// How the known bands (all bands where none is known) become the values the backbone was trained on.
+    pub rendering: Rendering,
+    /// Statistics of the same bands.
+    pub normalise: Normalisation,
+    /// Side of the square input in pixels.
+    pub size: usize,
+}
+
+/// How the known bands become the values the backbone was trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rendering {
+    /// As stored.
+    None,
+    /// Sentinel-2 digital numbers to the 8-bit rendering of EuroSAT RGB.
+    Uint8,
+    /// Linear backscatter to decibels.
+    Decibel,
+}
+
+/// Whose statistics the known bands are standardised with; all other bands use the training part's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalisation {
+    /// Those that belong to the weights.
+    Weights,
+    /// Those of the training part.
+    Train,
+}
+
+/// The pretrained model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackboneConfig {
+    /// Checkpoint, relative to the workspace root or absolute; `random` for a random initialisation of the same shape.
+    pub weights: String,
+    /// How many blocks are run; 0 means all of them.
+    #[serde(default)]
+    pub blocks: usize,
+    /// Whether the final norm is applied to the features.
+    #[serde(default)]
+    pub final_norm: bool,
+    /// `patch_mean` or `class_token`.
+    pub pooling: vit_backbone::Pooling,
+}
+
+/// How the adapter and the head are trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Passes over the training part.
+    pub epochs: usize,
+    /// Images per step.
+    pub batch_size: usize,
+    /// Peak learning rate of the adapter.
+    pub learning_rate: f64,
+    /// Peak learning rate of the head.
+    pub head_learning_rate: f64,
+    /// Decoupled weight decay (AdamW), on matrices only.
+    pub weight_decay: f64,
+    /// Share of the steps over which the rate rises linearly, 0 to 1; then it falls as a cosine.
+    pub warmup: f64,
+    /// Largest global norm of the gradient.
+    pub clip_norm: f32,
+    /// Flips and quarter turns of the training images.
+    pub augment: bool,
+    /// Label smoothing, 0 to 1.
+    #[serde(default)]
+    pub label_smoothing: f64,
+    /// Weight classes inversely to their frequency in the loss.
+    #[serde(default)]
+    pub balanced_loss: bool,
+}
+
+impl Experiment {
+    /// Checks ranges that the types do not.
+    ///
+    /// # Errors
+    /// [`ExperimentError::Value`], which names the key.
+    pub fn validate(&self, path: &Path) -> Result<(), ExperimentError> {
+        let fail = |key, found: String, expected| {
+            Err(ExperimentError::Value { path: path.into(), key, found, expected })
+        };
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        if self.seeds.is_empty() {
+            return fail("seeds", "[]".into(), "at least one seed");
+        }
+        if self.train.epochs == 0 || self.train.epochs > 100_000 {
+            return fail("train.epochs", self.train.epochs.to_string(), "1 to 100000");
+        }
+        if self.train.batch_size == 0 || self.train.batch_size > 65_536 {
+            return fail("train.batch_size", self.train.batch_size.to_string(), "1 to 65536");
+        }
+        if !share(self.train.warmup) {
+            return fail("train.warmup", self.train.warmup.to_string(), "a share, 0 to 1");
+        }
+        for (key, rate) in [
+            ("train.learning_rate", self.train.learning_rate),
+            ("train.head_learning_rate", self.train.head_learning_rate),
+            ("train.weight_decay", self.train.weight_decay),
+        ] {
+            if !(rate.is_finite() && rate >= 0.0) {
+                return fail(key, rate.to_string(), "a finite number, 0 or more");
+            }
+        }
+        if !(self.train.clip_norm > 0.0) {
+            return fail("train.clip_norm", self.train.clip_norm.to_string(), "a number above 0");
+        }
+        let shares: &[(&'static str, f64)] = &match self.data.split {
+            SplitConfig::Holdout { test, label_fraction, .. } => {
+                vec![("data.split.test", test), ("data.split.label_fraction", label_fraction)]
+            }
+            SplitConfig::Repeated { test } => vec![("data.split.test", test)],
+            SplitConfig::Published => vec![],
+        };
+        for &(key, value) in shares {
+            if !share(value) || value == 0.0 {
+                return fail(key, value.to_string(), "a share above 0, up to 1");
+            }
+        }
+        if self.input.bands.is_empty() || self.input.known > self.input.bands.len() {
+            return fail("input.known", self.input.known.to_string(), "at most the number of input.bands, which must not be empty");
+        }
+        if self.input.size == 0 || self.input.size > 4096 {
+            return fail("input.size", self.input.size.to_string(), "1 to 4096 pixels");
+        }
+        if self.data.dataset != "synthetic" && self.data.path.is_none() {
+            return fail("data.path", "absent".into(), "a file or folder below the data directory");
+        }
+        if self.table.metrics.is_empty() {
+            return fail("table.metrics", "[]".into(), "at least one metric, e.g. accuracy");
+        }
+        if self.probe.is_some() && self.method != MethodConfig::Frozen {
+            return fail("probe", self.method.name().into(), "method = \"frozen\", as a probe judges frozen features");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+//! Experiments as files: what a row of a table is, strictly read.
+
+mod catalog;
+mod config;
+mod error;
+mod resolve;
+
+pub use catalog::{Catalog, Row};
+pub use config::{
+    BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, ProbeConfig, Rendering, SplitConfig, TableConfig, TrainConfig,
+};
+pub use error::ExperimentError;
+pub use resolve::{content_hash, merge};

@@ -1,0 +1,34 @@
+//! The command-line program.
+
+mod cli;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Adapt pretrained vision models to remote-sensing imagery.
+#[derive(Parser)]
+#[command(name = "rs-peft", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the experiments and write the report.
+    Repro(cli::repro::Args),
+    /// Pretrain a small backbone as a masked autoencoder on EuroSAT RGB.
+    Pretrain(cli::pretrain::Args),
+    /// Re-save a checkpoint with the description of its input, as experiments need it.
+    Pack(cli::pack::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Repro(args) => cli::repro::run(&args),
+        Command::Pretrain(args) => cli::pretrain::run(&args),
+        Command::Pack(args) => cli::pack::run(&args),
+    }
+}

@@ -1,0 +1,29 @@
+//! Running experiments: one process per seed, records per row, one report over all.
+
+mod backbone;
+mod batches;
+mod data;
+mod error;
+mod examples;
+mod model;
+mod plan;
+mod predictions;
+mod record;
+mod schedule;
+mod seed;
+mod train;
+mod view;
+
+pub use backbone::{INPUT_METADATA, SHIPPED};
+pub(crate) use batches::LoaderSource;
+pub use error::RunError;
+pub use examples::examples;
+pub use model::{InputAdapter, Readout, Trainable};
+pub use plan::{PlannedRow, plan};
+pub use predictions::Predictions;
+pub use record::{Provenance, collect};
+pub use schedule::{Job, run_jobs};
+pub use seed::{SeedOutput, SeedRun};
+pub use view::View;
+
+pub(crate) use data::without as without_reserved;

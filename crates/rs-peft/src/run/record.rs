@@ -1,0 +1,63 @@
+//! From the seeds of a row to its run record.
+
+use eval::record::{Code, Compute, Cost, Experiment as Heading, Parameters, RunRecord, SCHEMA_VERSION, content_id};
+
+use super::{PlannedRow, RunError};
+
+/// What the program knows about itself and the machine.
+#[derive(Clone, Debug, Default)]
+pub struct Provenance {
+    /// Revision of the source and whether it was changed.
+    pub code: Code,
+    /// Backend, device, threads.
+    pub compute: Compute,
+}
+
+/// The record of a row from the seeds that have finished; `None` when none has.
+///
+/// # Errors
+/// When a result cannot be read.
+pub fn collect(planned: &PlannedRow, order: u32, provenance: &Provenance) -> Result<Option<RunRecord>, RunError> {
+    let experiment = &planned.row.experiment;
+    let (mut results, mut parameters, mut peak, mut seconds) = (Vec::new(), Parameters::default(), None, 0.0);
+    for &seed in &experiment.seeds {
+        let Some(output) = planned.output(seed)? else { continue };
+        seconds += output.result.seconds.unwrap_or_default();
+        peak = peak.max(output.peak_memory_bytes);
+        parameters = output.parameters;
+        results.push(output.result);
+    }
+    if results.is_empty() {
+        return Ok(None);
+    }
+    let config = serde_json::to_value(experiment)
+        .map_err(|source| RunError::Json { path: planned.row.path.clone(), source })?;
+    let table = &experiment.table;
+    let mut record = RunRecord {
+        schema_version: SCHEMA_VERSION,
+        id: content_id(&config, &planned.inputs),
+        experiment: Heading {
+            name: planned.row.table().replace('/', "-"),
+            title: table.title.clone(),
+            row: planned.row.row().into(),
+            method: experiment.title.clone(),
+            order: Some(order),
+            baseline: Some(table.reference.clone()),
+            protocol: table.protocol.clone(),
+            data: table.data,
+            metrics: table.metrics.clone(),
+            paper: experiment.paper.clone(),
+        },
+        code: provenance.code.clone(),
+        compute: provenance.compute.clone(),
+        config,
+        inputs: planned.inputs.clone(),
+        seeds: experiment.seeds.clone(),
+        parameters,
+        cost: Cost { peak_memory_bytes: peak, wall_seconds: Some(seconds) },
+        results,
+        summary: Default::default(),
+    };
+    record.summarise();
+    Ok(Some(record))
+}

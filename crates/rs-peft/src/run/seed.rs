@@ -1,0 +1,245 @@
+//! One seed of one row: split, frozen statistics, training, test.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::module::{AutodiffModule, Module};
+use burn::tensor::backend::AutodiffBackend;
+use eval::metric::{Probabilities, evaluate};
+use eval::record::{CurvePoint, Parameters, SeedResult};
+use heads::{FeatureTable, KnnConfig, KnnProbe, LinearHeadConfig, LogisticConfig, LogisticProbe, Standardiser};
+use rs_datasets::{Cached, Dataset, Split};
+use serde::{Deserialize, Serialize};
+use vit_backbone::FeatureRequest;
+
+use super::backbone::{self, Backbone};
+use super::batches::{features_of, loader};
+use super::model::{InputAdapter, Readout, Trainable};
+use super::predictions::Predictions;
+use super::view::View;
+use super::{RunError, data, train};
+use crate::backend::BackendTask;
+use crate::experiment::{Experiment, ProbeConfig};
+
+/// Most bytes of decoded pixels kept in memory.
+const PIXEL_CACHE_BYTES: u64 = 8 << 30;
+
+/// One seed of one row, ready to run on a backend.
+pub struct SeedRun<'a> {
+    /// `group/table/row`.
+    pub row: &'a str,
+    /// The resolved configuration.
+    pub experiment: &'a Experiment,
+    /// The seed.
+    pub seed: u64,
+    /// Workspace root, to which the weights' path is relative.
+    pub root: &'a Path,
+    /// The folder given with `--data`.
+    pub data: Option<&'a Path>,
+    /// Where checkpoints of long runs and the predictions go.
+    pub folder: &'a Path,
+    /// Identity of row and inputs, bound into checkpoints.
+    pub fingerprint: &'a str,
+    /// Tells the time since any fixed moment, for progress and seconds; only programs read the clock.
+    pub clock: &'a (dyn Fn() -> std::time::Duration + Sync),
+}
+
+/// What one seed leaves behind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedOutput {
+    /// Metrics, curve, confusion.
+    pub result: SeedResult,
+    /// Parameter counts of the row.
+    pub parameters: Parameters,
+    /// Peak memory of the process, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// SHA-256 of the weights.
+    pub weights: String,
+}
+
+/// The samples of one seed: training rows first, then test rows, decoded and standardised.
+pub(crate) struct Samples {
+    pub(crate) all: Arc<dyn Dataset>,
+    pub(crate) train: usize,
+}
+
+impl Samples {
+    pub(crate) fn train_indices(&self) -> Vec<usize> {
+        (0..self.train).collect()
+    }
+
+    pub(crate) fn test_indices(&self) -> Vec<usize> {
+        (self.train..self.all.len()).collect()
+    }
+
+    pub(crate) fn labels(&self, indices: &[usize]) -> Vec<usize> {
+        // A classification split holds labelled samples only: `LabelTable::of` refuses others.
+        indices.iter().map(|&index| self.all.class_of(index).unwrap_or_default()).collect()
+    }
+}
+
+impl BackendTask for SeedRun<'_> {
+    type Output = Result<SeedOutput, RunError>;
+
+    fn run<B: AutodiffBackend>(self, device: B::Device) -> Self::Output {
+        let started = (self.clock)();
+        let experiment = self.experiment;
+        let dataset = data::open(self.row, &experiment.data, self.data)?;
+        let split = data::split(self.row, &experiment.data, dataset.as_ref(), self.seed, self.data)?;
+        let base = backbone::load::<B>(&experiment.backbone, &experiment.input, self.root, self.seed, &device)?;
+        let samples = self.samples(dataset, &split, &base)?;
+        let classes = samples.all.classes().to_vec();
+
+        let readout = self.readout(&base);
+        let method = experiment.method.init(&base.vit, &base.config, self.seed, &device)?;
+        let adapter = InputAdapter::new(method, &base.vit, experiment.train_patch_embed);
+        let adapted = adapter.num_params();
+        let backbone_parameters = base.vit.num_params();
+
+        // Statistics of the head's input come from the model at the start, on training images.
+        let frozen = base.vit.valid();
+        let start = adapter.valid();
+        let train_indices = samples.train_indices();
+        let features = features_of(&samples, &train_indices, &readout, &frozen, &start, &device)?;
+        let table = FeatureTable::new(&features.values, features.dim)?;
+        let labels = samples.labels(&train_indices);
+        let test_indices = samples.test_indices();
+        let truth = samples.labels(&test_indices);
+
+        let mut curve = Vec::new();
+        let mut training_seconds = None;
+        let (probabilities, predicted, head_parameters) = match &experiment.probe {
+            Some(probe) => {
+                let test = features_of(&samples, &test_indices, &readout, &frozen, &start, &device)?;
+                let queries = FeatureTable::new(&test.values, test.dim)?;
+                judge_by_probe(probe, &table, &labels, &queries, classes.len())?
+            }
+            None => {
+                let head = LinearHeadConfig::new(features.dim, classes.len()).init::<B>(
+                    Some(&Standardiser::fit(&table)),
+                    self.seed,
+                    &device,
+                )?;
+                let head_parameters = head.linear.num_params();
+                let before = (self.clock)();
+                let trained =
+                    train::run(&self, &samples, Trainable { adapter, head }, &base, &readout, &features, &device)?;
+                training_seconds = Some(((self.clock)() - before).as_secs_f64());
+                curve = trained.curve;
+                let model = trained.model.valid();
+                let test = features_of(&samples, &test_indices, &readout, &frozen, &model.adapter, &device)?;
+                let logits = train::logits(&model.head, &test, &device);
+                let probabilities = Probabilities::from_logits(&logits, classes.len())?;
+                let predicted = probabilities.predictions();
+                (Some(probabilities), predicted, Some(head_parameters))
+            }
+        };
+
+        let evaluation = evaluate(&classes, &truth, &predicted, probabilities.as_ref(), None)?;
+        let mut result = SeedResult::from_evaluation(self.seed, Some(split.sha256()), evaluation);
+        result.n_train = Some(train_indices.len() as u64);
+        result.curve = curve;
+        result.seconds_per_epoch = training_seconds.map(|seconds| seconds / experiment.train.epochs as f64);
+        let ids = test_indices.iter().map(|&index| samples.all.id(index).to_string()).collect();
+        let file = format!("seed-{}.predictions.json", self.seed);
+        Predictions::new(ids, &classes, truth, predicted, probabilities.as_ref()).write(&self.folder.join(&file))?;
+        result.predictions = Some(file);
+        result.seconds = Some(((self.clock)() - started).as_secs_f64());
+        Ok(SeedOutput {
+            result,
+            parameters: Parameters {
+                trainable: head_parameters.map(|head| (adapted + head) as u64),
+                head: head_parameters.map(|head| head as u64),
+                backbone: Some(backbone_parameters as u64),
+                total: head_parameters.map(|head| (backbone_parameters + adapted + head) as u64),
+            },
+            peak_memory_bytes: training::peak_rss_bytes(),
+            weights: base.sha256,
+        })
+    }
+}
+
+impl SeedRun<'_> {
+    fn readout<B: burn::tensor::backend::Backend>(&self, base: &Backbone<B>) -> Readout {
+        let config = &self.experiment.backbone;
+        let depth = base.vit.blocks.len();
+        let blocks = if config.blocks == 0 { depth } else { config.blocks.min(depth) };
+        Readout {
+            request: FeatureRequest { blocks: vec![blocks - 1], final_norm: config.final_norm },
+            pooling: config.pooling,
+        }
+    }
+
+    fn samples<B: burn::tensor::backend::Backend>(
+        &self,
+        dataset: Arc<dyn Dataset>,
+        split: &Split,
+        base: &Backbone<B>,
+    ) -> Result<Samples, RunError> {
+        let train = split.indices("train", dataset.as_ref())?;
+        let test = split.indices("test", dataset.as_ref())?;
+        let view = View::new(dataset, &self.experiment.input, split, &base.input)?;
+        let wanted: Vec<usize> = train.iter().chain(&test).copied().collect();
+        let all = Cached::subset(&view, &wanted, PIXEL_CACHE_BYTES)?;
+        Ok(Samples { all: Arc::new(all), train: train.len() })
+    }
+
+    /// Where the checkpoints of this seed go.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.folder.join(format!("seed-{}.checkpoints", self.seed))
+    }
+
+    /// Identity that a checkpoint of this seed must carry.
+    pub(crate) fn checkpoint_id(&self) -> String {
+        format!("{}-{}", self.fingerprint, self.seed)
+    }
+
+    /// Batches of training images in the order of an epoch, augmented as the row says.
+    pub(crate) fn training_loader(&self, samples: &Samples) -> Result<rs_datasets::Loader, RunError> {
+        loader(samples, samples.train_indices(), self.experiment.train.batch_size, self.experiment.train.augment, Some(self.seed))
+    }
+}
+
+/// Class probabilities, predictions, and the number of parameters fitted.
+type Judged = (Option<Probabilities>, Vec<usize>, Option<usize>);
+
+fn judge_by_probe(
+    probe: &ProbeConfig,
+    table: &FeatureTable<'_>,
+    labels: &[usize],
+    queries: &FeatureTable<'_>,
+    classes: usize,
+) -> Result<Judged, RunError> {
+    match *probe {
+        ProbeConfig::Logistic { l2 } => {
+            let config = LogisticConfig { l2, ..LogisticConfig::default() };
+            let fitted = LogisticProbe::fit(&config, table, labels, classes)?;
+            let values: Vec<f32> = fitted.probabilities(queries)?.iter().map(|&p| p as f32).collect();
+            let probabilities = Probabilities::from_probabilities(&values, classes)?;
+            let predicted = fitted.predict(queries)?;
+            Ok((Some(probabilities), predicted, Some(fitted.weight.len() + fitted.bias.len())))
+        }
+        ProbeConfig::Knn { k } => {
+            let config = KnnConfig { k, ..KnnConfig::default() };
+            let found = KnnProbe::fit(&config, table, labels, classes)?.predict(queries)?;
+            let probabilities = Probabilities::from_probabilities(&found.scores, classes)?;
+            Ok((Some(probabilities), found.labels, Some(0)))
+        }
+    }
+}
+
+/// Points of a training curve as a record holds them.
+pub(crate) fn curve_points(curve: &training::Curve, peak_rate: f64) -> Vec<CurvePoint> {
+    curve
+        .epochs
+        .iter()
+        .map(|point| CurvePoint {
+            epoch: point.epoch as f64 + 1.0,
+            train_loss: point.train_loss,
+            val_loss: None,
+            val_metric: point.score,
+            learning_rate: Some(point.rate_factor * peak_rate),
+        })
+        .collect()
+}

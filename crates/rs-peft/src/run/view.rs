@@ -1,0 +1,124 @@
+//! What of an image reaches the backbone: known bands as the weights expect them, other bands standardised, joined.
+
+use std::sync::Arc;
+
+use rs_datasets::{
+    BandSet, BandStatistics, ConvertUnit, DataError, Dataset, DatasetInfo, FillInvalid, Image, InputUnit, Interpolation, Normalise, Pipeline, RenderUint8,
+    Resize, Sample, SelectBands, Split, Step, TargetUnit, compute_statistics, sample_stream,
+};
+
+use crate::experiment::{InputConfig, Normalisation, Rendering};
+
+/// A data set seen through an [`InputConfig`]: samples of `bands.len()` standardised channels.
+pub struct View {
+    inner: Arc<dyn Dataset>,
+    parts: Vec<Pipeline>,
+    bands: BandSet,
+}
+
+impl View {
+    /// A view whose training statistics come from part `train` of `split`. `weights` are the statistics that belong to the weights.
+    ///
+    /// # Errors
+    /// [`DataError`] for a band that does not exist or statistics that do not fit.
+    pub fn new(
+        inner: Arc<dyn Dataset>,
+        config: &InputConfig,
+        split: &Split,
+        weights: &BandStatistics,
+    ) -> Result<Self, DataError> {
+        // Without known bands all are treated alike.
+        let (first, other) = config.bands.split_at(if config.known == 0 { config.bands.len() } else { config.known });
+        let mut parts = Vec::new();
+        for (names, rendering, normalise) in
+            [(first, config.rendering, config.normalise), (other, Rendering::None, Normalisation::Train)]
+        {
+            if names.is_empty() {
+                continue;
+            }
+            let mut steps = vec![Step::SelectBands(SelectBands { bands: names.to_vec() })];
+            match rendering {
+                Rendering::None => {}
+                Rendering::Uint8 => steps.push(Step::RenderUint8(RenderUint8::eurosat_rgb())),
+                Rendering::Decibel => {
+                    steps.push(Step::ConvertUnit(ConvertUnit { to: TargetUnit::Sigma0Db { floor_db: -40.0 } }));
+                }
+            }
+            let mut statistics = match normalise {
+                Normalisation::Weights => weights.clone(),
+                Normalisation::Train => {
+                    compute_statistics(inner.as_ref(), split, "train", &Pipeline::new(steps.clone()), None)?
+                }
+            };
+            if normalise == Normalisation::Weights && statistics.bands.len() == names.len() {
+                // The weights' bands in the weights' order; the same places may carry other names in this data set.
+                statistics.bands = names.to_vec();
+            }
+            steps.push(Step::Normalise(Normalise { statistics }));
+            steps.push(Step::Resize(Resize { height: config.size, width: config.size, interpolation: Interpolation::Bilinear }));
+            steps.push(Step::FillInvalid(FillInvalid { value: 0.0 }));
+            parts.push(Pipeline::new(steps));
+        }
+        let mut bands = Vec::new();
+        for part in &parts {
+            bands.extend_from_slice(part.output_bands(inner.bands())?.as_slice());
+        }
+        Ok(Self { bands: BandSet::new(bands)?, inner, parts })
+    }
+}
+
+impl Dataset for View {
+    fn info(&self) -> &DatasetInfo {
+        self.inner.info()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.inner.classes()
+    }
+
+    fn bands(&self) -> &BandSet {
+        &self.bands
+    }
+
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn id(&self, index: usize) -> &str {
+        self.inner.id(index)
+    }
+
+    fn class_of(&self, index: usize) -> Option<usize> {
+        self.inner.class_of(index)
+    }
+
+    fn published_split(&self, index: usize) -> Option<&str> {
+        self.inner.published_split(index)
+    }
+
+    fn load(&self, index: usize) -> Result<Sample, DataError> {
+        let sample = self.inner.load(index)?;
+        // No step is random; the stream is an argument that nothing draws from.
+        let mut stream = sample_stream(0, 0, self.inner.id(index), 0);
+        let mut joined: Option<Sample> = None;
+        for part in &self.parts {
+            let next = part.apply(sample.clone(), &mut stream)?;
+            joined = Some(match joined {
+                None => next,
+                Some(mut whole) => {
+                    let mut data = std::mem::take(&mut whole.image.data);
+                    data.extend_from_slice(&next.image.data);
+                    whole.image = Image::new(
+                        Arc::new(self.bands.clone()),
+                        InputUnit::Standardised,
+                        next.image.height,
+                        next.image.width,
+                        data,
+                    )?;
+                    whole
+                }
+            });
+        }
+        joined.ok_or_else(|| DataError::Setting { what: "input".into(), detail: "no band was chosen".into() })
+    }
+}
