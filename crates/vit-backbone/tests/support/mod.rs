@@ -1,6 +1,6 @@
 //! What the integration tests share: golden weights as a parameter source, and gradients by checkpoint name.
 
-#![allow(dead_code)] // each test binary uses a part
+#![allow(dead_code, unreachable_pub)] // each test binary uses a part
 
 use burn::module::Param;
 use burn::nn::Linear;
