@@ -3,8 +3,10 @@
 mod support;
 
 use burn::tensor::backend::AutodiffBackend;
-use testkit::Golden;
-use vit_backbone::{Mae, MaeConfig, MaskPlan};
+use testkit::{FlexBackend, Golden};
+use vit_backbone::{
+    Heads, LoadOptions, Mae, MaeConfig, MaskPlan, PositionKind, UnusedReason, load_vit,
+};
 
 use support::{GoldenSource, block_gradient, close, gradient, matrix, tokens, vector};
 
@@ -55,6 +57,27 @@ fn raw_pixels<B: AutodiffBackend>() {
     against_golden::<B>("mae_raw_pixels");
 }
 
+/// The weights of the golden are a published checkpoint: the decoder is set aside, the encoder loads with fixed positions.
+#[test]
+fn a_published_file_gives_its_encoder() {
+    let weights = Golden::open("vit-backbone/mae_weights.safetensors");
+    let options = LoadOptions {
+        heads: Heads::Given(2),
+        ..LoadOptions::default()
+    };
+    let (vit, report) =
+        load_vit::<FlexBackend>(weights.path(), None, &options, &Default::default()).unwrap();
+    assert_eq!(report.config.positions, PositionKind::SinCos2d);
+    assert!(
+        report
+            .unused
+            .iter()
+            .all(|unused| unused.reason == UnusedReason::Pretraining)
+    );
+    assert_eq!(report.unused.len(), 32);
+    assert_eq!(vit.blocks.len(), 2);
+}
+
 /// What the encoder sees of an image does not depend on masked pixels.
 fn masked_pixels_do_not_reach_the_encoder<B: AutodiffBackend>() {
     let device = B::Device::default();
@@ -63,7 +86,11 @@ fn masked_pixels_do_not_reach_the_encoder<B: AutodiffBackend>() {
     let mae = Mae::<B>::init(&config, 1, &device).unwrap();
     let plan = MaskPlan::random(3, 16, 0.75, 2).unwrap();
     let image = golden.tensor::<B, 4>("image", &device).require_grad();
-    let grads = mae.encode(image.clone(), &plan).sum().backward();
+    let grads = mae
+        .encode(image.clone(), &plan)
+        .powi_scalar(3)
+        .sum()
+        .backward();
     let gradient = mae.encoder.embed.pixels(
         image
             .grad(&grads)
