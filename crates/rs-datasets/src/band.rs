@@ -21,12 +21,22 @@ pub struct Band {
 impl Band {
     /// A band with wavelength in nanometres and ground sampling distance in metres.
     pub fn optical(name: &str, sensor: &str, wavelength_nm: f32, gsd_m: f32) -> Self {
-        Self { name: name.into(), sensor: sensor.into(), wavelength_nm: Some(wavelength_nm), gsd_m: Some(gsd_m) }
+        Self {
+            name: name.into(),
+            sensor: sensor.into(),
+            wavelength_nm: Some(wavelength_nm),
+            gsd_m: Some(gsd_m),
+        }
     }
 
     /// A band without a wavelength in the optical range (radar polarisations, masks, unknown channels).
     pub fn other(name: &str, sensor: &str, gsd_m: Option<f32>) -> Self {
-        Self { name: name.into(), sensor: sensor.into(), wavelength_nm: None, gsd_m }
+        Self {
+            name: name.into(),
+            sensor: sensor.into(),
+            wavelength_nm: None,
+            gsd_m,
+        }
     }
 }
 
@@ -43,7 +53,9 @@ impl BandSet {
     pub fn new(bands: Vec<Band>) -> Result<Self, DataError> {
         for (i, band) in bands.iter().enumerate() {
             if bands[..i].iter().any(|other| other.name == band.name) {
-                return Err(DataError::DuplicateBand { name: band.name.clone() });
+                return Err(DataError::DuplicateBand {
+                    name: band.name.clone(),
+                });
             }
         }
         Ok(Self(bands))
@@ -74,10 +86,13 @@ impl BandSet {
     /// # Errors
     /// [`DataError::UnknownBand`], which lists the names that exist.
     pub fn index_of(&self, name: &str) -> Result<usize, DataError> {
-        self.0.iter().position(|band| band.name == name).ok_or_else(|| DataError::UnknownBand {
-            name: name.into(),
-            available: self.names().join(", "),
-        })
+        self.0
+            .iter()
+            .position(|band| band.name == name)
+            .ok_or_else(|| DataError::UnknownBand {
+                name: name.into(),
+                available: self.names().join(", "),
+            })
     }
 }
 

@@ -32,9 +32,10 @@ impl Batch {
     /// [`DataError::InSample`] when a sample has other extents, bands, unit or kind of label than the first one, a mask of another
     /// extent than its image, or a pixel that is not finite; [`DataError::Shape`] without a sample.
     pub fn new(samples: Vec<Sample>) -> Result<Self, DataError> {
-        let first = samples
-            .first()
-            .ok_or_else(|| DataError::Shape { expected: "at least one sample".into(), found: "none".into() })?;
+        let first = samples.first().ok_or_else(|| DataError::Shape {
+            expected: "at least one sample".into(),
+            found: "none".into(),
+        })?;
         let (height, width) = (first.image.height, first.image.width);
         let (bands, unit) = (first.image.bands.clone(), first.image.unit);
         let kind = std::mem::discriminant(&first.label);
@@ -54,7 +55,10 @@ impl Batch {
             let same_kind = std::mem::discriminant(&sample.label) == kind;
             batch
                 .push(sample, same_kind)
-                .map_err(|source| DataError::InSample { id, source: Box::new(source) })?;
+                .map_err(|source| DataError::InSample {
+                    id,
+                    source: Box::new(source),
+                })?;
         }
         Ok(batch)
     }
@@ -72,7 +76,10 @@ impl Batch {
     fn push(&mut self, sample: Sample, same_kind: bool) -> Result<(), DataError> {
         let [_, _, height, width] = self.shape;
         let image = sample.image;
-        if (image.height, image.width) != (height, width) || *image.bands != *self.bands || image.unit != self.unit {
+        if (image.height, image.width) != (height, width)
+            || *image.bands != *self.bands
+            || image.unit != self.unit
+        {
             return Err(DataError::Shape {
                 expected: format!(
                     "{height} x {width} pixels of {} in {:?}, like the first of the batch (resize, pad or crop all of them)",
@@ -113,7 +120,11 @@ impl Batch {
         }
         match sample.label {
             Label::Class(class) => self.labels.push(class),
-            Label::Segmentation { height: h, width: w, classes } => {
+            Label::Segmentation {
+                height: h,
+                width: w,
+                classes,
+            } => {
                 if (h, w, classes.len()) != (height, width, height * width) {
                     return Err(DataError::Shape {
                         expected: format!("a label mask of {height} x {width}"),

@@ -51,14 +51,26 @@ impl Image {
         width: usize,
         data: Vec<f32>,
     ) -> Result<Self, DataError> {
-        let expected = bands.len().checked_mul(height).and_then(|n| n.checked_mul(width));
+        let expected = bands
+            .len()
+            .checked_mul(height)
+            .and_then(|n| n.checked_mul(width));
         if expected != Some(data.len()) || data.is_empty() {
             return Err(DataError::Shape {
-                expected: format!("{} bands x {height} x {width} values, none of them 0", bands.len()),
+                expected: format!(
+                    "{} bands x {height} x {width} values, none of them 0",
+                    bands.len()
+                ),
                 found: format!("{} values", data.len()),
             });
         }
-        Ok(Self { bands, unit, height, width, data })
+        Ok(Self {
+            bands,
+            unit,
+            height,
+            width,
+            data,
+        })
     }
 
     /// The values of one band, row-major.

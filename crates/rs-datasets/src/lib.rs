@@ -4,19 +4,43 @@
 //! say where they come from.
 
 mod band;
+mod batch;
 pub mod catalog;
 mod dataset;
 mod error;
 mod image;
 pub mod io;
+pub mod loader;
+mod random;
 mod sample;
 pub mod sensors;
+pub mod split;
+pub mod synthetic;
+#[cfg(feature = "burn")]
+mod tensors;
+pub mod transform;
 mod unit;
 
 pub use band::{Band, BandSet};
+pub use batch::Batch;
 pub use dataset::{Dataset, DatasetInfo, Task};
 pub use error::DataError;
 pub use image::{GeoReference, Image, Mask};
 pub use io::ReadLimits;
+pub use loader::{Batches, Cached, Loader, LoaderConfig, Order};
+pub use random::{sample_stream, stream};
 pub use sample::{Label, Sample};
+pub use split::{
+    LabelTable, LongTail, Split, long_tail_counts, repeated_stratified, shares, split_key,
+    stratified, stratified_groups,
+};
+pub use synthetic::{Material, Rendering, SceneClass, SyntheticConfig, SyntheticScenes};
+#[cfg(feature = "burn")]
+pub use tensors::{image_tensor, mask_tensor, to_tensors};
+pub use transform::{
+    BandStatistics, CenterCrop, Clip, ConvertUnit, DeriveBand, Dihedral, FillInvalid,
+    Interpolation, Normalise, PadTo, Percentiles, Pipeline, RandomCrop, RandomDihedral, RandomFlip,
+    RandomResizedCrop, RenderUint8, Resize, SelectBands, StatisticsSource, Step, Symmetry,
+    TargetUnit, Term, compute_statistics,
+};
 pub use unit::InputUnit;

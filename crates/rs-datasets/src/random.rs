@@ -18,7 +18,13 @@ pub fn stream(words: &[&str]) -> ChaCha8Rng {
 ///
 /// `occurrence` counts how often the sample came up before in the same epoch (sampling with replacement); 0 for the first.
 pub fn sample_stream(seed: u64, epoch: u64, id: &str, occurrence: u64) -> ChaCha8Rng {
-    stream(&["sample", &seed.to_string(), &epoch.to_string(), &occurrence.to_string(), id])
+    stream(&[
+        "sample",
+        &seed.to_string(),
+        &epoch.to_string(),
+        &occurrence.to_string(),
+        id,
+    ])
 }
 
 /// Uniform in `0.0..1.0` with 53 random bits.
@@ -58,7 +64,12 @@ mod tests {
     fn streams_differ_by_every_word_and_repeat() {
         let draw = |seed, epoch, id, k| sample_stream(seed, epoch, id, k).next_u64();
         assert_eq!(draw(1, 2, "a", 0), draw(1, 2, "a", 0));
-        for other in [draw(2, 2, "a", 0), draw(1, 3, "a", 0), draw(1, 2, "b", 0), draw(1, 2, "a", 1)] {
+        for other in [
+            draw(2, 2, "a", 0),
+            draw(1, 3, "a", 0),
+            draw(1, 2, "b", 0),
+            draw(1, 2, "a", 1),
+        ] {
             assert_ne!(draw(1, 2, "a", 0), other);
         }
     }
@@ -70,9 +81,15 @@ mod tests {
         let normals: Vec<f64> = (0..n).map(|_| normal(&mut rng)).collect();
         let mean = normals.iter().sum::<f64>() / n as f64;
         let variance = normals.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
-        assert!(mean.abs() < 0.03 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+        assert!(
+            mean.abs() < 0.03 && (variance - 1.0).abs() < 0.05,
+            "{mean} {variance}"
+        );
         let mut seen = [0usize; 7];
         (0..n).for_each(|_| seen[below(&mut rng, 7)] += 1);
-        assert!(seen.iter().all(|&count| count.abs_diff(n / 7) < 300), "{seen:?}");
+        assert!(
+            seen.iter().all(|&count| count.abs_diff(n / 7) < 300),
+            "{seen:?}"
+        );
     }
 }

@@ -33,11 +33,17 @@ pub fn image_tensor<B: Backend>(batch: &Batch, device: &B::Device) -> Tensor<B, 
 ///
 /// # Errors
 /// [`DataError::Shape`] when the samples have no label masks.
-pub fn mask_tensor<B: Backend>(batch: &Batch, device: &B::Device) -> Result<Tensor<B, 3, Int>, DataError> {
-    let masks = batch
-        .masks
-        .as_ref()
-        .ok_or_else(|| DataError::Shape { expected: "one label mask per sample".into(), found: "none".into() })?;
+pub fn mask_tensor<B: Backend>(
+    batch: &Batch,
+    device: &B::Device,
+) -> Result<Tensor<B, 3, Int>, DataError> {
+    let masks = batch.masks.as_ref().ok_or_else(|| DataError::Shape {
+        expected: "one label mask per sample".into(),
+        found: "none".into(),
+    })?;
     let [samples, _, height, width] = batch.shape;
-    Ok(Tensor::from_data(TensorData::new(masks.clone(), [samples, height, width]), device))
+    Ok(Tensor::from_data(
+        TensorData::new(masks.clone(), [samples, height, width]),
+        device,
+    ))
 }

@@ -21,9 +21,14 @@ pub enum InputUnit {
     Sigma0Linear,
     /// Radar backscatter sigma nought in decibels, 10 log10(linear).
     Sigma0Db,
+    /// No physical unit any more: (value - mean) / standard deviation under statistics that the transform names.
+    Standardised,
 }
 
 impl InputUnit {
     /// Sentinel-2 digital numbers before processing baseline 04.00: reflectance = value / 10000.
-    pub const SENTINEL2_DN: Self = Self::DigitalNumber { scale: 1e-4, offset: 0.0 };
+    pub const SENTINEL2_DN: Self = Self::DigitalNumber {
+        scale: 1e-4,
+        offset: 0.0,
+    };
 }

@@ -3,12 +3,19 @@
 use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
-use rs_datasets::{DataError, LabelTable, LongTail, Split, shares, split_key, stratified, stratified_groups};
+use rs_datasets::{
+    DataError, LabelTable, LongTail, Split, shares, split_key, stratified, stratified_groups,
+};
 use serde::Deserialize;
 
 fn table(counts: &[usize]) -> LabelTable {
-    let classes = (0..counts.len()).map(|class| format!("class{class}")).collect();
-    let rows = counts.iter().enumerate().flat_map(|(class, &n)| (0..n).map(move |i| (format!("c{class}_{i}"), class)));
+    let classes = (0..counts.len())
+        .map(|class| format!("class{class}"))
+        .collect();
+    let rows = counts
+        .iter()
+        .enumerate()
+        .flat_map(|(class, &n)| (0..n).map(move |i| (format!("c{class}_{i}"), class)));
     LabelTable::new(classes, rows.collect()).unwrap()
 }
 
@@ -28,7 +35,10 @@ struct Case {
 
 #[test]
 fn the_rule_equals_an_independent_implementation() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/golden/rs-datasets/split.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../assets/golden/rs-datasets/split.json"
+    );
     let golden: Golden = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     for (text, key) in &golden.keys {
         let (seed, id) = text.split_once(':').unwrap();
@@ -41,10 +51,19 @@ fn the_rule_equals_an_independent_implementation() {
     });
     let table = LabelTable::new(classes.clone(), rows.collect()).unwrap();
     for case in &golden.cases {
-        let fractions: Vec<(&str, f64)> = case.fractions.iter().map(|(name, f)| (name.as_str(), *f)).collect();
+        let fractions: Vec<(&str, f64)> = case
+            .fractions
+            .iter()
+            .map(|(name, f)| (name.as_str(), *f))
+            .collect();
         let split = stratified(&table, "golden", &fractions, case.seed).unwrap();
         for (part, ids) in &case.parts {
-            assert_eq!(split.part(part).unwrap(), ids, "seed {} part {part}", case.seed);
+            assert_eq!(
+                split.part(part).unwrap(),
+                ids,
+                "seed {} part {part}",
+                case.seed
+            );
         }
     }
 }
@@ -129,9 +148,15 @@ fn the_seed_changes_the_split() {
     let table = table(&[30, 30]);
     let parts = [("train", 0.5), ("test", 0.5)];
     let split = |seed| stratified(&table, "s", &parts, seed).unwrap();
-    assert_ne!(split(0).part("train").unwrap(), split(1).part("train").unwrap());
+    assert_ne!(
+        split(0).part("train").unwrap(),
+        split(1).part("train").unwrap()
+    );
     assert_ne!(split(0).sha256(), split(1).sha256());
-    assert_eq!(rs_datasets::repeated_stratified(&table, "s", &parts, 4, 3).unwrap()[2], split(6));
+    assert_eq!(
+        rs_datasets::repeated_stratified(&table, "s", &parts, 4, 3).unwrap()[2],
+        split(6)
+    );
 }
 
 #[test]
@@ -140,18 +165,31 @@ fn smaller_training_sets_are_subsets_and_leave_the_test_alone() {
     let split = stratified(&table, "s", &[("train", 0.75), ("test", 0.25)], 0).unwrap();
     let inside = |small: &Split| {
         let train: HashSet<&String> = split.part("train").unwrap().iter().collect();
-        assert!(small.part("train").unwrap().iter().all(|id| train.contains(id)));
+        assert!(
+            small
+                .part("train")
+                .unwrap()
+                .iter()
+                .all(|id| train.contains(id))
+        );
         assert_eq!(small.part("test").unwrap(), split.part("test").unwrap());
         assert_ne!(small.sha256(), split.sha256());
     };
     let fraction = split.label_fraction("train", &table, 0.05, 0).unwrap();
     inside(&fraction);
-    assert_eq!(fraction.class_counts("train", &table).unwrap(), [4, 2, 1], "at least one of each class");
+    assert_eq!(
+        fraction.class_counts("train", &table).unwrap(),
+        [4, 2, 1],
+        "at least one of each class"
+    );
     let shots = split.k_shot("train", &table, 3, 0).unwrap();
     inside(&shots);
     assert_eq!(shots.class_counts("train", &table).unwrap(), [3, 3, 3]);
     let error = split.k_shot("train", &table, 10, 0).unwrap_err();
-    assert!(matches!(error, DataError::TooFew { ref class, available: 9, wanted: 10, .. } if class == "class2"), "{error}");
+    assert!(
+        matches!(error, DataError::TooFew { ref class, available: 9, wanted: 10, .. } if class == "class2"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -159,24 +197,71 @@ fn long_tails_follow_the_profile() {
     let table = table(&[100, 100, 100, 100]);
     let split = stratified(&table, "s", &[("train", 0.8), ("test", 0.2)], 0).unwrap();
     let tail = |n_max, order: Option<Vec<usize>>, seed| {
-        split.long_tail("train", &table, &LongTail { imbalance_factor: 8.0, n_max, order }, seed)
+        split.long_tail(
+            "train",
+            &table,
+            &LongTail {
+                imbalance_factor: 8.0,
+                n_max,
+                order,
+            },
+            seed,
+        )
     };
     let given = tail(Some(64), Some(vec![2, 0, 3, 1]), 0).unwrap();
-    assert_eq!(given.class_counts("train", &table).unwrap(), [32, 8, 64, 16]);
-    let drawn = tail(None, None, 5).unwrap().class_counts("train", &table).unwrap();
+    assert_eq!(
+        given.class_counts("train", &table).unwrap(),
+        [32, 8, 64, 16]
+    );
+    let drawn = tail(None, None, 5)
+        .unwrap()
+        .class_counts("train", &table)
+        .unwrap();
     let mut sorted = drawn.clone();
     sorted.sort_unstable_by(|a, b| b.cmp(a));
     assert_eq!(sorted, [80, 40, 20, 10]);
-    assert!((0..10).any(|seed| tail(None, None, seed).unwrap().class_counts("train", &table).unwrap() != drawn));
-    assert!(matches!(tail(Some(81), None, 0), Err(DataError::TooFew { available: 80, wanted: 81, .. })));
-    assert!(matches!(tail(None, Some(vec![0, 0, 1, 2]), 0), Err(DataError::Setting { .. })));
+    assert!((0..10).any(|seed| {
+        tail(None, None, seed)
+            .unwrap()
+            .class_counts("train", &table)
+            .unwrap()
+            != drawn
+    }));
+    assert!(matches!(
+        tail(Some(81), None, 0),
+        Err(DataError::TooFew {
+            available: 80,
+            wanted: 81,
+            ..
+        })
+    ));
+    assert!(matches!(
+        tail(None, Some(vec![0, 0, 1, 2]), 0),
+        Err(DataError::Setting { .. })
+    ));
 }
 
 #[test]
 fn overlap_and_nonsense_are_refused() {
-    let part = |name: &str, ids: &[&str]| (name.to_owned(), ids.iter().map(|id| id.to_string()).collect::<Vec<_>>());
-    let error = Split::new("s", "r", None, vec![part("train", &["a", "b"]), part("test", &["b"])]).unwrap_err();
-    assert!(error.to_string().contains("`b` is in `train` and in `test`"), "{error}");
+    let part = |name: &str, ids: &[&str]| {
+        (
+            name.to_owned(),
+            ids.iter().map(|id| id.to_string()).collect::<Vec<_>>(),
+        )
+    };
+    let error = Split::new(
+        "s",
+        "r",
+        None,
+        vec![part("train", &["a", "b"]), part("test", &["b"])],
+    )
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("`b` is in `train` and in `test`"),
+        "{error}"
+    );
     for parts in [
         vec![],
         vec![part("train", &[])],
@@ -185,15 +270,28 @@ fn overlap_and_nonsense_are_refused() {
         vec![part("train", &["a"]), part("train", &["b"])],
         vec![part("train", &["a\nb"])],
     ] {
-        assert!(matches!(Split::new("s", "r", None, parts), Err(DataError::Split { .. })));
+        assert!(matches!(
+            Split::new("s", "r", None, parts),
+            Err(DataError::Split { .. })
+        ));
     }
     let table = table(&[5, 5]);
-    for fractions in [vec![("a", 0.7), ("b", 0.7)], vec![("a", 0.0)], vec![("a", f64::NAN)]] {
-        assert!(matches!(stratified(&table, "s", &fractions, 0), Err(DataError::Setting { .. })));
+    for fractions in [
+        vec![("a", 0.7), ("b", 0.7)],
+        vec![("a", 0.0)],
+        vec![("a", f64::NAN)],
+    ] {
+        assert!(matches!(
+            stratified(&table, "s", &fractions, 0),
+            Err(DataError::Setting { .. })
+        ));
     }
     let empty = LabelTable::new(vec!["a".into(), "b".into()], vec![("x".into(), 0)]).unwrap();
     let error = stratified(&empty, "s", &[("train", 1.0)], 0).unwrap_err();
-    assert!(error.to_string().contains("class `b` has 0 samples"), "{error}");
+    assert!(
+        error.to_string().contains("class `b` has 0 samples"),
+        "{error}"
+    );
     assert!(LabelTable::new(vec!["a".into()], vec![("x".into(), 1)]).is_err());
     assert!(LabelTable::new(vec!["a".into()], vec![("x".into(), 0), ("x".into(), 0)]).is_err());
 }
@@ -210,9 +308,15 @@ fn files_come_back_and_tampering_is_noticed() {
     assert_eq!(read.sha256(), split.sha256());
 
     let text = std::fs::read_to_string(&path).unwrap();
-    let line = text.lines().find(|line| line.starts_with("test\t")).unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("test\t"))
+        .unwrap();
     let cases = [
-        (text.replace(line, &line.replace("test", "train")), "edited or cut off"),
+        (
+            text.replace(line, &line.replace("test", "train")),
+            "edited or cut off",
+        ),
         (text[..text.len() - 5].to_owned(), "edited or cut off"),
         (text.replace("split 1", "split 9"), "first line"),
         (String::new(), "first line"),
@@ -220,10 +324,19 @@ fn files_come_back_and_tampering_is_noticed() {
     for (changed, reason) in cases {
         std::fs::write(&path, changed).unwrap();
         let error = Split::read(&path).unwrap_err().to_string();
-        assert!(error.contains(reason) && error.contains("split.txt"), "{error}");
+        assert!(
+            error.contains(reason) && error.contains("split.txt"),
+            "{error}"
+        );
     }
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
-    assert!(matches!(Split::read(&path), Err(DataError::SplitFile { .. })));
-    assert!(matches!(Split::read(&folder.path().join("absent")), Err(DataError::Io { .. })));
+    assert!(matches!(
+        Split::read(&path),
+        Err(DataError::SplitFile { .. })
+    ));
+    assert!(matches!(
+        Split::read(&folder.path().join("absent")),
+        Err(DataError::Io { .. })
+    ));
     assert!(split.write(&folder.path().join("no/folder.txt")).is_err());
 }

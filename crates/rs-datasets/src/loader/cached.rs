@@ -14,7 +14,11 @@ enum Packed {
 impl Packed {
     fn new(values: Vec<f32>) -> Self {
         // Compared by bits, so that -0.0 and NaN stay what they are.
-        let exact = |back: &dyn Fn(f32) -> f32| values.iter().all(|&value| back(value).to_bits() == value.to_bits());
+        let exact = |back: &dyn Fn(f32) -> f32| {
+            values
+                .iter()
+                .all(|&value| back(value).to_bits() == value.to_bits())
+        };
         if exact(&|value| f32::from(value as u8)) {
             Self::U8(values.iter().map(|&value| value as u8).collect())
         } else if exact(&|value| f32::from(value as u16)) {
@@ -58,9 +62,16 @@ impl Cached {
     ///
     /// # Errors
     /// [`DataError::CacheFull`]; [`DataError::InSample`] with the sample that cannot be decoded; [`DataError::IndexOutOfRange`].
-    pub fn subset(dataset: &dyn Dataset, indices: &[usize], limit_bytes: u64) -> Result<Self, DataError> {
+    pub fn subset(
+        dataset: &dyn Dataset,
+        indices: &[usize],
+        limit_bytes: u64,
+    ) -> Result<Self, DataError> {
         if let Some(&index) = indices.iter().find(|&&index| index >= dataset.len()) {
-            return Err(DataError::IndexOutOfRange { index, len: dataset.len() });
+            return Err(DataError::IndexOutOfRange {
+                index,
+                len: dataset.len(),
+            });
         }
         let mut samples = Vec::with_capacity(indices.len());
         let mut bytes = 0u64;
@@ -78,12 +89,17 @@ impl Cached {
                 })
                 .collect::<Result<_, DataError>>()?;
             for (sample, values) in decoded {
-                let valid = sample.valid.as_ref().map_or(0, |mask| mask.valid.len() as u64);
+                let valid = sample
+                    .valid
+                    .as_ref()
+                    .map_or(0, |mask| mask.valid.len() as u64);
                 let label = match &sample.label {
                     crate::Label::Segmentation { classes, .. } => 4 * classes.len() as u64,
                     _ => 0,
                 };
-                bytes = bytes.saturating_add(values.bytes()).saturating_add(valid + label);
+                bytes = bytes
+                    .saturating_add(values.bytes())
+                    .saturating_add(valid + label);
                 if bytes > limit_bytes {
                     return Err(DataError::CacheFull {
                         dataset: dataset.name().into(),
@@ -100,9 +116,18 @@ impl Cached {
             info: dataset.info().clone(),
             classes: dataset.classes().to_vec(),
             bands: dataset.bands().clone(),
-            ids: indices.iter().map(|&index| dataset.id(index).into()).collect(),
-            class: indices.iter().map(|&index| dataset.class_of(index)).collect(),
-            published: indices.iter().map(|&index| dataset.published_split(index).map(str::to_owned)).collect(),
+            ids: indices
+                .iter()
+                .map(|&index| dataset.id(index).into())
+                .collect(),
+            class: indices
+                .iter()
+                .map(|&index| dataset.class_of(index))
+                .collect(),
+            published: indices
+                .iter()
+                .map(|&index| dataset.published_split(index).map(str::to_owned))
+                .collect(),
             samples,
         })
     }
@@ -112,7 +137,11 @@ impl Cached {
     /// # Errors
     /// As [`Cached::subset`].
     pub fn all(dataset: &dyn Dataset, limit_bytes: u64) -> Result<Self, DataError> {
-        Self::subset(dataset, &(0..dataset.len()).collect::<Vec<_>>(), limit_bytes)
+        Self::subset(
+            dataset,
+            &(0..dataset.len()).collect::<Vec<_>>(),
+            limit_bytes,
+        )
     }
 }
 
@@ -146,11 +175,18 @@ impl Dataset for Cached {
     }
 
     fn load(&self, index: usize) -> Result<Sample, DataError> {
-        let (sample, values) =
-            self.samples.get(index).ok_or(DataError::IndexOutOfRange { index, len: self.samples.len() })?;
+        let (sample, values) = self.samples.get(index).ok_or(DataError::IndexOutOfRange {
+            index,
+            len: self.samples.len(),
+        })?;
         let mut sample = sample.clone();
-        sample.image =
-            Image::new(sample.image.bands, sample.image.unit, sample.image.height, sample.image.width, values.unpack())?;
+        sample.image = Image::new(
+            sample.image.bands,
+            sample.image.unit,
+            sample.image.height,
+            sample.image.width,
+            values.unpack(),
+        )?;
         Ok(sample)
     }
 }

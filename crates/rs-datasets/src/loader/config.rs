@@ -21,7 +21,8 @@ pub struct LoaderConfig {
     pub order: Order,
     /// Leave out the last batch of an epoch when it is not full.
     pub drop_last: bool,
-    /// Loading threads; 0 for one per available core. The number changes nothing but the speed.
+    /// Loading threads; 0 for one per available core. Each works on a batch of its own, so no more than `prefetch` are started.
+    /// The number changes nothing but the speed.
     pub threads: usize,
     /// Most batches in memory at a time besides the one being used, at least 1.
     pub prefetch: usize,
@@ -30,7 +31,14 @@ pub struct LoaderConfig {
 impl LoaderConfig {
     /// Batches of the given size in the given order, one thread per core, four batches ahead, the last one kept.
     pub fn new(batch_size: usize, order: Order, seed: u64) -> Self {
-        Self { batch_size, seed, order, drop_last: false, threads: 0, prefetch: 4 }
+        Self {
+            batch_size,
+            seed,
+            order,
+            drop_last: false,
+            threads: 0,
+            prefetch: 4,
+        }
     }
 }
 
@@ -59,7 +67,12 @@ impl Loader {
         pipeline: Pipeline,
         config: LoaderConfig,
     ) -> Result<Self, DataError> {
-        let bad = |detail: &str| Err(DataError::Setting { what: "loader".into(), detail: detail.into() });
+        let bad = |detail: &str| {
+            Err(DataError::Setting {
+                what: "loader".into(),
+                detail: detail.into(),
+            })
+        };
         if config.batch_size == 0 || config.prefetch == 0 {
             return bad("batch_size and prefetch must be at least 1");
         }
@@ -70,11 +83,20 @@ impl Loader {
             return bad("drop_last leaves no batch: there are fewer samples than batch_size");
         }
         if let Some(&index) = indices.iter().find(|&&index| index >= dataset.len()) {
-            return Err(DataError::IndexOutOfRange { index, len: dataset.len() });
+            return Err(DataError::IndexOutOfRange {
+                index,
+                len: dataset.len(),
+            });
         }
         pipeline.output_bands(dataset.bands())?;
         let cumulative = config.order.cumulative(&*dataset, &indices)?;
-        Ok(Self { dataset, indices, pipeline: Arc::new(pipeline), config, cumulative })
+        Ok(Self {
+            dataset,
+            indices,
+            pipeline: Arc::new(pipeline),
+            config,
+            cumulative,
+        })
     }
 
     /// Samples per epoch, before a last batch is dropped.
@@ -90,7 +112,11 @@ impl Loader {
     /// Batches per epoch.
     pub fn batches_per_epoch(&self) -> usize {
         let (n, size) = (self.indices.len(), self.config.batch_size);
-        if self.config.drop_last { n / size } else { n.div_ceil(size) }
+        if self.config.drop_last {
+            n / size
+        } else {
+            n.div_ceil(size)
+        }
     }
 
     /// The settings.
@@ -100,14 +126,28 @@ impl Loader {
 
     /// Data set indices in the order of an epoch; nothing is loaded.
     pub fn order(&self, epoch: u64) -> Vec<usize> {
-        let positions =
-            self.config.order.positions(self.indices.len(), self.cumulative.as_deref(), self.config.seed, epoch);
-        positions.into_iter().map(|position| self.indices[position]).collect()
+        let positions = self.config.order.positions(
+            self.indices.len(),
+            self.cumulative.as_deref(),
+            self.config.seed,
+            epoch,
+        );
+        positions
+            .into_iter()
+            .map(|position| self.indices[position])
+            .collect()
     }
 
     /// The batches of an epoch. Loading starts at once; dropping the iterator stops it.
     pub fn epoch(&self, epoch: u64) -> Batches {
-        let mut occurrences = vec![0u64; if self.config.order.with_replacement() { self.dataset.len() } else { 0 }];
+        let mut occurrences = vec![
+            0u64;
+            if self.config.order.with_replacement() {
+                self.dataset.len()
+            } else {
+                0
+            }
+        ];
         let items: Vec<Item> = self
             .order(epoch)
             .into_iter()

@@ -40,7 +40,8 @@ impl Batches {
         let (result_sender, results) = bounded::<Numbered>(prefetch);
         let threads = (0..threads.min(prefetch).min(total))
             .map(|_| {
-                let (plan, tasks, results) = (plan.clone(), task_receiver.clone(), result_sender.clone());
+                let (plan, tasks, results) =
+                    (plan.clone(), task_receiver.clone(), result_sender.clone());
                 std::thread::spawn(move || {
                     for number in tasks {
                         if results.send((number, plan.load(number))).is_err() {
@@ -100,7 +101,11 @@ impl Iterator for Batches {
                 Ok((number, result)) => {
                     self.early.insert(number, result);
                 }
-                Err(_) => break Err(DataError::Worker { detail: "all loading threads ended early".into() }),
+                Err(_) => {
+                    break Err(DataError::Worker {
+                        detail: "all loading threads ended early".into(),
+                    });
+                }
             }
         };
         self.next += 1;
@@ -116,7 +121,10 @@ impl Iterator for Batches {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         // An error ends the iteration early, so only the upper bound is certain.
-        (usize::from(self.next < self.total), Some(self.total - self.next))
+        (
+            usize::from(self.next < self.total),
+            Some(self.total - self.next),
+        )
     }
 }
 

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::{DataError, Dataset, random};
 
 /// The order of an epoch. Random orders depend on seed and epoch only.
+///
+/// In TOML `order = "shuffled"`, `order = { class_weighted = { weights = [1.0, 2.0] } }`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Order {
     /// As given.
     #[default]
@@ -32,27 +34,51 @@ impl Order {
     ///
     /// # Errors
     /// [`DataError::Setting`] when a sample has no class, or a weight is missing, negative or not finite, or all are 0.
-    pub(super) fn cumulative(&self, dataset: &dyn Dataset, indices: &[usize]) -> Result<Option<Vec<f64>>, DataError> {
+    pub(super) fn cumulative(
+        &self,
+        dataset: &dyn Dataset,
+        indices: &[usize],
+    ) -> Result<Option<Vec<f64>>, DataError> {
         if !self.with_replacement() {
             return Ok(None);
         }
-        let bad = |detail: String| DataError::Setting { what: "loader order".into(), detail };
+        let bad = |detail: String| DataError::Setting {
+            what: "loader order".into(),
+            detail,
+        };
         let classes: Vec<usize> = indices
             .iter()
             .map(|&index| {
-                let none = || bad(format!("`{}` has no class, so it has no class weight", dataset.id(index)));
+                let none = || {
+                    bad(format!(
+                        "`{}` has no class, so it has no class weight",
+                        dataset.id(index)
+                    ))
+                };
                 dataset.class_of(index).ok_or_else(none)
             })
             .collect::<Result<_, _>>()?;
-        let n = dataset.classes().len().max(classes.iter().max().map_or(0, |&class| class + 1));
+        let n = dataset
+            .classes()
+            .len()
+            .max(classes.iter().max().map_or(0, |&class| class + 1));
         let mut counts = vec![0usize; n];
         classes.iter().for_each(|&class| counts[class] += 1);
         let weights: Vec<f64> = match self {
             Self::ClassWeighted { weights } => weights.clone(),
-            _ => counts.iter().map(|&count| if count == 0 { 0.0 } else { 1.0 / count as f64 }).collect(),
+            _ => counts
+                .iter()
+                .map(|&count| if count == 0 { 0.0 } else { 1.0 / count as f64 })
+                .collect(),
         };
-        if weights.len() != n || weights.iter().any(|weight| !(weight.is_finite() && *weight >= 0.0)) {
-            return Err(bad(format!("weights {weights:?}; expected {n} finite numbers of at least 0")));
+        if weights.len() != n
+            || weights
+                .iter()
+                .any(|weight| !(weight.is_finite() && *weight >= 0.0))
+        {
+            return Err(bad(format!(
+                "weights {weights:?}; expected {n} finite numbers of at least 0"
+            )));
         }
         let mut sum = 0.0;
         let cumulative: Vec<f64> = classes
@@ -62,11 +88,21 @@ impl Order {
                 sum
             })
             .collect();
-        if sum > 0.0 { Ok(Some(cumulative)) } else { Err(bad("every sample has weight 0".into())) }
+        if sum > 0.0 {
+            Ok(Some(cumulative))
+        } else {
+            Err(bad("every sample has weight 0".into()))
+        }
     }
 
     /// Positions `0..len` in the order of one epoch.
-    pub(super) fn positions(&self, len: usize, cumulative: Option<&[f64]>, seed: u64, epoch: u64) -> Vec<usize> {
+    pub(super) fn positions(
+        &self,
+        len: usize,
+        cumulative: Option<&[f64]>,
+        seed: u64,
+        epoch: u64,
+    ) -> Vec<usize> {
         let mut rng = random::stream(&["order", &seed.to_string(), &epoch.to_string()]);
         if let Some(cumulative) = cumulative {
             let total = cumulative.last().copied().unwrap_or(0.0);

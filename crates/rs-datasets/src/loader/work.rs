@@ -33,8 +33,14 @@ impl Plan {
                 .map(|item| {
                     let id = self.dataset.id(item.index);
                     let mut rng = random::sample_stream(self.seed, self.epoch, id, item.occurrence);
-                    let mut run = || self.pipeline.apply(self.dataset.load(item.index)?, &mut rng);
-                    run().map_err(|source| DataError::InSample { id: id.into(), source: Box::new(source) })
+                    let mut run = || {
+                        self.pipeline
+                            .apply(self.dataset.load(item.index)?, &mut rng)
+                    };
+                    run().map_err(|source| DataError::InSample {
+                        id: id.into(),
+                        source: Box::new(source),
+                    })
                 })
                 .collect::<Result<_, _>>()?;
             Batch::new(samples)
@@ -42,7 +48,9 @@ impl Plan {
         .unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| text.to_string());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            Err(DataError::Worker { detail: text.unwrap_or_else(|| "no message".into()) })
+            Err(DataError::Worker {
+                detail: text.unwrap_or_else(|| "no message".into()),
+            })
         })
     }
 }

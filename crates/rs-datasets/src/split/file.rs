@@ -27,8 +27,13 @@ const MAX_BYTES: u64 = 256 << 20;
 impl Split {
     /// The part of the file that is hashed.
     fn body(&self) -> String {
-        let counts: Vec<String> = self.parts().map(|(part, ids)| format!("{part}={}", ids.len())).collect();
-        let seed = self.seed().map_or("none".to_owned(), |seed| seed.to_string());
+        let counts: Vec<String> = self
+            .parts()
+            .map(|(part, ids)| format!("{part}={}", ids.len()))
+            .collect();
+        let seed = self
+            .seed()
+            .map_or("none".to_owned(), |seed| seed.to_string());
         let mut body = format!(
             "# name: {}\n# rule: {}\n# seed: {seed}\n# counts: {}\n",
             self.name(),
@@ -65,23 +70,38 @@ impl Split {
     /// # Errors
     /// [`DataError::Io`]; [`DataError::SplitFile`] when the file is too long, is not a split file, or was changed by hand.
     pub fn read(path: &Path) -> Result<Self, DataError> {
-        let io = |source| DataError::Io { action: "read", path: path.into(), source };
-        let bad = |detail: String| DataError::SplitFile { path: path.into(), detail };
+        let io = |source| DataError::Io {
+            action: "read",
+            path: path.into(),
+            source,
+        };
+        let bad = |detail: String| DataError::SplitFile {
+            path: path.into(),
+            detail,
+        };
         let bytes = fs::metadata(path).map_err(io)?.len();
         if bytes > MAX_BYTES {
-            return Err(bad(format!("has {bytes} bytes, at most {MAX_BYTES} are read; it is not a split file")));
+            return Err(bad(format!(
+                "has {bytes} bytes, at most {MAX_BYTES} are read; it is not a split file"
+            )));
         }
         let text = String::from_utf8(fs::read(path).map_err(io)?)
             .map_err(|_| bad("is not UTF-8 text; write it again".into()))?;
         let rest = text
             .strip_prefix(MAGIC)
             .and_then(|rest| rest.strip_prefix('\n'))
-            .ok_or_else(|| bad(format!("expected `{MAGIC}` as first line; it is of another version or no split file")))?;
+            .ok_or_else(|| {
+                bad(format!(
+                    "expected `{MAGIC}` as first line; it is of another version or no split file"
+                ))
+            })?;
         let (hash_line, body) = rest.split_once('\n').unwrap_or((rest, ""));
         let expected = hash_line.strip_prefix("# sha256: ").unwrap_or_default();
         let found = key::hex(&Sha256::digest(body.as_bytes()));
         if expected != found {
-            return Err(bad(format!("its content has SHA-256 {found}, its header says `{expected}`; it was edited or cut off, write it again")));
+            return Err(bad(format!(
+                "its content has SHA-256 {found}, its header says `{expected}`; it was edited or cut off, write it again"
+            )));
         }
         let split = parse(body).map_err(|detail| bad(detail.to_string()))?;
         if split.body() != body {
@@ -93,7 +113,10 @@ impl Split {
 
 /// The split of a file's body.
 fn parse(body: &str) -> Result<Split, DataError> {
-    let bad = |detail: String| DataError::Split { split: "?".into(), detail };
+    let bad = |detail: String| DataError::Split {
+        split: "?".into(),
+        detail,
+    };
     let mut lines = body.lines();
     let mut field = |name: &str| {
         let line = lines.next().unwrap_or_default();
@@ -101,10 +124,19 @@ fn parse(body: &str) -> Result<Split, DataError> {
             .map(str::to_owned)
             .ok_or_else(|| bad(format!("expected a line `# {name}: ...`, found `{line}`")))
     };
-    let (name, rule, seed, _counts) = (field("name")?, field("rule")?, field("seed")?, field("counts")?);
+    let (name, rule, seed, _counts) = (
+        field("name")?,
+        field("rule")?,
+        field("seed")?,
+        field("counts")?,
+    );
     let seed = match seed.as_str() {
         "none" => None,
-        digits => Some(digits.parse().map_err(|_| bad(format!("seed `{digits}` is not a whole number")))?),
+        digits => Some(
+            digits
+                .parse()
+                .map_err(|_| bad(format!("seed `{digits}` is not a whole number")))?,
+        ),
     };
     let mut parts: Vec<(String, Vec<String>)> = Vec::new();
     for line in lines {

@@ -21,7 +21,11 @@ pub fn stratified_groups(
     let exhausts = check_fractions(parts)?;
     let mut groups = table.groups()?;
     groups.sort_by_cached_key(|(group, rows)| {
-        (std::cmp::Reverse(rows.len()), key::digest(seed, group), group.to_string())
+        (
+            std::cmp::Reverse(rows.len()),
+            key::digest(seed, group),
+            group.to_string(),
+        )
     });
     let counts = table.counts();
     let mut fractions: Vec<f64> = parts.iter().map(|(_, fraction)| *fraction).collect();
@@ -33,7 +37,8 @@ pub fn stratified_groups(
     let mut ids: Vec<Vec<String>> = vec![Vec::new(); fractions.len()];
     for (_, rows) in groups {
         let mut added = vec![0f64; counts.len()];
-        rows.iter().for_each(|&row| added[table.class_at(row)] += 1.0);
+        rows.iter()
+            .for_each(|&row| added[table.class_at(row)] += 1.0);
         // Only the part that takes the group changes its term, so comparing the changes is enough.
         let change = |part: usize| -> f64 {
             (0..counts.len())
@@ -52,6 +57,15 @@ pub fn stratified_groups(
         (0..counts.len()).for_each(|class| filled[best][class] += added[class]);
         ids[best].extend(rows.iter().map(|&row| table.ids()[row].clone()));
     }
-    let named = parts.iter().zip(ids).map(|((part, _), ids)| (part.to_string(), ids)).collect();
-    Split::new(name, &rule("stratified groups sha256-v1", parts), Some(seed), named)
+    let named = parts
+        .iter()
+        .zip(ids)
+        .map(|((part, _), ids)| (part.to_string(), ids))
+        .collect();
+    Split::new(
+        name,
+        &rule("stratified groups sha256-v1", parts),
+        Some(seed),
+        named,
+    )
 }

@@ -16,10 +16,10 @@ mod shares;
 mod stratified;
 mod table;
 
+pub use groups::stratified_groups;
 pub use key::split_key;
 pub use long_tail::{LongTail, long_tail_counts};
 pub use parts::Split;
 pub use shares::shares;
 pub use stratified::{repeated_stratified, stratified};
-pub use groups::stratified_groups;
 pub use table::LabelTable;

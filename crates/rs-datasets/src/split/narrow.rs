@@ -28,19 +28,40 @@ impl Split {
         let counts = self.class_counts(part, table)?;
         let mut take = shares(&counts, &counts, fraction);
         take.iter_mut().for_each(|count| *count = (*count).max(1));
-        self.take(part, table, &take, seed, &format!("label fraction of {part}={fraction} seed={seed}"))
+        self.take(
+            part,
+            table,
+            &take,
+            seed,
+            &format!("label fraction of {part}={fraction} seed={seed}"),
+        )
     }
 
     /// The split with `k` samples per class in `part`, the first in key order under `seed`. The other parts stay.
     ///
     /// # Errors
     /// [`DataError::Setting`] when `k` is 0; [`DataError::TooFew`] when a class has fewer; as [`Split::class_counts`].
-    pub fn k_shot(&self, part: &str, table: &LabelTable, k: usize, seed: u64) -> Result<Self, DataError> {
+    pub fn k_shot(
+        &self,
+        part: &str,
+        table: &LabelTable,
+        k: usize,
+        seed: u64,
+    ) -> Result<Self, DataError> {
         if k == 0 {
-            return Err(DataError::Setting { what: "k-shot".into(), detail: "k must be at least 1".into() });
+            return Err(DataError::Setting {
+                what: "k-shot".into(),
+                detail: "k must be at least 1".into(),
+            });
         }
         let take = vec![k; table.classes().len()];
-        self.take(part, table, &take, seed, &format!("k-shot of {part}={k} seed={seed}"))
+        self.take(
+            part,
+            table,
+            &take,
+            seed,
+            &format!("k-shot of {part}={k} seed={seed}"),
+        )
     }
 
     /// The split with `take[c]` samples of class c in `part`.
@@ -55,7 +76,10 @@ impl Split {
         let members: HashSet<&str> = self.part(part)?.iter().map(String::as_str).collect();
         let mut ids = Vec::new();
         for (class, keyed) in table.keyed(seed).into_iter().enumerate() {
-            let available: Vec<&str> = keyed.into_iter().filter(|id| members.contains(id)).collect();
+            let available: Vec<&str> = keyed
+                .into_iter()
+                .filter(|id| members.contains(id))
+                .collect();
             if available.len() < take[class] {
                 return Err(DataError::TooFew {
                     class: table.classes()[class].clone(),

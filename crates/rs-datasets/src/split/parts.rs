@@ -27,33 +27,46 @@ impl Split {
         seed: Option<u64>,
         parts: Vec<(String, Vec<String>)>,
     ) -> Result<Self, DataError> {
-        let bad = |detail: String| DataError::Split { split: name.into(), detail };
+        let bad = |detail: String| DataError::Split {
+            split: name.into(),
+            detail,
+        };
         if parts.is_empty() {
             return Err(bad("expected at least one part, found none".into()));
         }
         for field in [name, rule] {
             if field.is_empty() || field.chars().any(char::is_control) || field.trim() != field {
-                return Err(bad(format!("{field:?} cannot be a name or rule: it must be one line without outer blanks")));
+                return Err(bad(format!(
+                    "{field:?} cannot be a name or rule: it must be one line without outer blanks"
+                )));
             }
         }
         let mut part_of: HashMap<&str, &str> = HashMap::new();
         for (index, (part, ids)) in parts.iter().enumerate() {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
             if part.is_empty() || !part.chars().all(plain) {
-                return Err(bad(format!("part name {part:?} must consist of letters, digits, - and _")));
+                return Err(bad(format!(
+                    "part name {part:?} must consist of letters, digits, - and _"
+                )));
             }
             if parts[..index].iter().any(|(other, _)| other == part) {
                 return Err(bad(format!("part `{part}` is named twice")));
             }
             if ids.is_empty() {
-                return Err(bad(format!("part `{part}` is empty; give it a larger fraction or leave it out")));
+                return Err(bad(format!(
+                    "part `{part}` is empty; give it a larger fraction or leave it out"
+                )));
             }
             for id in ids {
                 if id.is_empty() || id.chars().any(char::is_control) {
-                    return Err(bad(format!("id {id:?} is empty or holds a control character; rename the sample")));
+                    return Err(bad(format!(
+                        "id {id:?} is empty or holds a control character; rename the sample"
+                    )));
                 }
                 if let Some(other) = part_of.insert(id, part) {
-                    return Err(bad(format!("id `{id}` is in `{other}` and in `{part}`; parts must be disjoint")));
+                    return Err(bad(format!(
+                        "id `{id}` is in `{other}` and in `{part}`; parts must be disjoint"
+                    )));
                 }
             }
         }
@@ -64,7 +77,12 @@ impl Split {
                 (part, ids)
             })
             .collect();
-        Ok(Self { name: name.into(), rule: rule.into(), seed, parts })
+        Ok(Self {
+            name: name.into(),
+            rule: rule.into(),
+            seed,
+            parts,
+        })
     }
 
     /// The split that was published with a data set, from [`Dataset::published_split`].
@@ -74,14 +92,21 @@ impl Split {
     pub fn published(dataset: &dyn Dataset) -> Result<Self, DataError> {
         let mut parts: Vec<(String, Vec<String>)> = Vec::new();
         for index in 0..dataset.len() {
-            let Some(part) = dataset.published_split(index) else { continue };
+            let Some(part) = dataset.published_split(index) else {
+                continue;
+            };
             match parts.iter_mut().find(|(name, _)| name == part) {
                 Some((_, ids)) => ids.push(dataset.id(index).into()),
                 None => parts.push((part.into(), vec![dataset.id(index).into()])),
             }
         }
         parts.sort();
-        Self::new(&format!("{}-published", dataset.name()), "published", None, parts)
+        Self::new(
+            &format!("{}-published", dataset.name()),
+            "published",
+            None,
+            parts,
+        )
     }
 
     /// Name of the split.
@@ -101,7 +126,9 @@ impl Split {
 
     /// Parts in order: name and ids, the ids sorted.
     pub fn parts(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.parts.iter().map(|(name, ids)| (name.as_str(), ids.as_slice()))
+        self.parts
+            .iter()
+            .map(|(name, ids)| (name.as_str(), ids.as_slice()))
     }
 
     /// The sorted ids of one part.
@@ -109,13 +136,17 @@ impl Split {
     /// # Errors
     /// [`DataError::Split`], which lists the parts that exist.
     pub fn part(&self, name: &str) -> Result<&[String], DataError> {
-        self.parts.iter().find(|(part, _)| part == name).map(|(_, ids)| ids.as_slice()).ok_or_else(|| {
-            let known: Vec<&str> = self.parts.iter().map(|(part, _)| part.as_str()).collect();
-            DataError::Split {
-                split: self.name.clone(),
-                detail: format!("there is no part `{name}`; there are: {}", known.join(", ")),
-            }
-        })
+        self.parts
+            .iter()
+            .find(|(part, _)| part == name)
+            .map(|(_, ids)| ids.as_slice())
+            .ok_or_else(|| {
+                let known: Vec<&str> = self.parts.iter().map(|(part, _)| part.as_str()).collect();
+                DataError::Split {
+                    split: self.name.clone(),
+                    detail: format!("there is no part `{name}`; there are: {}", known.join(", ")),
+                }
+            })
     }
 
     /// The indices of a part's samples in a data set, in the order of the sorted ids.
@@ -123,12 +154,16 @@ impl Split {
     /// # Errors
     /// [`DataError::Split`] for an unknown part, [`DataError::UnknownId`] when the data set lacks a sample.
     pub fn indices(&self, part: &str, dataset: &dyn Dataset) -> Result<Vec<usize>, DataError> {
-        let position: HashMap<&str, usize> = (0..dataset.len()).map(|i| (dataset.id(i), i)).collect();
+        let position: HashMap<&str, usize> =
+            (0..dataset.len()).map(|i| (dataset.id(i), i)).collect();
         let find = |id: &String| {
             position
                 .get(id.as_str())
                 .copied()
-                .ok_or_else(|| DataError::UnknownId { dataset: dataset.name().into(), id: id.clone() })
+                .ok_or_else(|| DataError::UnknownId {
+                    dataset: dataset.name().into(),
+                    id: id.clone(),
+                })
         };
         self.part(part)?.iter().map(find).collect()
     }
@@ -150,17 +185,41 @@ impl Split {
     /// # Errors
     /// [`DataError::Split`] when a part becomes empty.
     pub fn without(&self, ids: &HashSet<String>, why: &str) -> Result<Self, DataError> {
-        let keep = |part: &[String]| part.iter().filter(|id| !ids.contains(*id)).cloned().collect();
-        let parts = self.parts.iter().map(|(name, part)| (name.clone(), keep(part))).collect();
-        Self::new(&self.name, &format!("{}; without {} ({why})", self.rule, ids.len()), self.seed, parts)
+        let keep = |part: &[String]| {
+            part.iter()
+                .filter(|id| !ids.contains(*id))
+                .cloned()
+                .collect()
+        };
+        let parts = self
+            .parts
+            .iter()
+            .map(|(name, part)| (name.clone(), keep(part)))
+            .collect();
+        Self::new(
+            &self.name,
+            &format!("{}; without {} ({why})", self.rule, ids.len()),
+            self.seed,
+            parts,
+        )
     }
 
     /// The same split with one part replaced by a subset of it, and `rule` appended to the rule.
-    pub(super) fn narrowed(&self, part: &str, ids: Vec<String>, rule: &str) -> Result<Self, DataError> {
+    pub(super) fn narrowed(
+        &self,
+        part: &str,
+        ids: Vec<String>,
+        rule: &str,
+    ) -> Result<Self, DataError> {
         let mut parts = self.parts.clone();
         if let Some((_, old)) = parts.iter_mut().find(|(name, _)| name == part) {
             *old = ids;
         }
-        Self::new(&self.name, &format!("{}; {rule}", self.rule), self.seed, parts)
+        Self::new(
+            &self.name,
+            &format!("{}; {rule}", self.rule),
+            self.seed,
+            parts,
+        )
     }
 }

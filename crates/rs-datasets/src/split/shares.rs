@@ -6,8 +6,15 @@
 /// `floor(fraction * counts[c])`; the seats that are left go one each to the classes with the largest remainders
 /// (`fraction * counts[c]` minus its floor), ties to the lower class index. All in IEEE double precision.
 pub fn shares(counts: &[usize], free: &[usize], fraction: f64) -> Vec<usize> {
-    let quota: Vec<f64> = counts.iter().map(|&count| fraction * count as f64).collect();
-    let mut taken: Vec<usize> = quota.iter().zip(free).map(|(q, &free)| (q.floor() as usize).min(free)).collect();
+    let quota: Vec<f64> = counts
+        .iter()
+        .map(|&count| fraction * count as f64)
+        .collect();
+    let mut taken: Vec<usize> = quota
+        .iter()
+        .zip(free)
+        .map(|(q, &free)| (q.floor() as usize).min(free))
+        .collect();
     let total: usize = counts.iter().sum();
     let wanted = ((fraction * total as f64 + 0.5).floor() as usize).min(free.iter().sum());
     let mut order: Vec<usize> = (0..counts.len()).collect();

@@ -11,7 +11,12 @@ use crate::DataError;
 /// # Errors
 /// [`DataError::Setting`] when a fraction is not in 0..=1 or they sum to more than 1; [`DataError::TooFew`] when a class of
 /// the table has no sample; [`DataError::Split`] when a part comes out empty.
-pub fn stratified(table: &LabelTable, name: &str, parts: &[(&str, f64)], seed: u64) -> Result<Split, DataError> {
+pub fn stratified(
+    table: &LabelTable,
+    name: &str,
+    parts: &[(&str, f64)],
+    seed: u64,
+) -> Result<Split, DataError> {
     let exhausts = check_fractions(parts)?;
     let counts = table.counts();
     if let Some(empty) = counts.iter().position(|&count| count == 0) {
@@ -26,9 +31,17 @@ pub fn stratified(table: &LabelTable, name: &str, parts: &[(&str, f64)], seed: u
     let mut used = vec![0usize; counts.len()];
     let mut result = Vec::with_capacity(parts.len());
     for (index, &(part, fraction)) in parts.iter().enumerate() {
-        let free: Vec<usize> = counts.iter().zip(&used).map(|(count, used)| count - used).collect();
+        let free: Vec<usize> = counts
+            .iter()
+            .zip(&used)
+            .map(|(count, used)| count - used)
+            .collect();
         let last = index + 1 == parts.len();
-        let take = if last && exhausts { free } else { shares(&counts, &free, fraction) };
+        let take = if last && exhausts {
+            free
+        } else {
+            shares(&counts, &free, fraction)
+        };
         let mut ids = Vec::with_capacity(take.iter().sum());
         for class in 0..counts.len() {
             let chosen = &keyed[class][used[class]..used[class] + take[class]];
@@ -37,7 +50,12 @@ pub fn stratified(table: &LabelTable, name: &str, parts: &[(&str, f64)], seed: u
         }
         result.push((part.to_owned(), ids));
     }
-    Split::new(name, &rule("stratified sha256-v1", parts), Some(seed), result)
+    Split::new(
+        name,
+        &rule("stratified sha256-v1", parts),
+        Some(seed),
+        result,
+    )
 }
 
 /// Independent stratified splits with the seeds `first_seed..first_seed + repeats`.
@@ -51,15 +69,24 @@ pub fn repeated_stratified(
     first_seed: u64,
     repeats: u64,
 ) -> Result<Vec<Split>, DataError> {
-    (first_seed..first_seed.saturating_add(repeats)).map(|seed| stratified(table, name, parts, seed)).collect()
+    (first_seed..first_seed.saturating_add(repeats))
+        .map(|seed| stratified(table, name, parts, seed))
+        .collect()
 }
 
 /// Whether the fractions, each within 0..=1, sum to 1.
 pub(super) fn check_fractions(parts: &[(&str, f64)]) -> Result<bool, DataError> {
-    let bad = |detail| Err(DataError::Setting { what: "split fractions".into(), detail });
+    let bad = |detail| {
+        Err(DataError::Setting {
+            what: "split fractions".into(),
+            detail,
+        })
+    };
     for (part, fraction) in parts {
         if !(*fraction > 0.0 && *fraction <= 1.0) {
-            return bad(format!("`{part}` is {fraction}; expected more than 0 and at most 1"));
+            return bad(format!(
+                "`{part}` is {fraction}; expected more than 0 and at most 1"
+            ));
         }
     }
     let sum: f64 = parts.iter().map(|(_, fraction)| fraction).sum();
@@ -71,6 +98,9 @@ pub(super) fn check_fractions(parts: &[(&str, f64)]) -> Result<bool, DataError> 
 
 /// A rule with its fractions in words.
 pub(super) fn rule(name: &str, parts: &[(&str, f64)]) -> String {
-    let fractions: Vec<String> = parts.iter().map(|(part, fraction)| format!("{part}={fraction}")).collect();
+    let fractions: Vec<String> = parts
+        .iter()
+        .map(|(part, fraction)| format!("{part}={fraction}"))
+        .collect();
     format!("{name} {}", fractions.join(" "))
 }

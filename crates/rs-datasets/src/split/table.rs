@@ -20,9 +20,14 @@ impl LabelTable {
     /// # Errors
     /// [`DataError::Setting`] when an id occurs twice, a class index is outside `classes`, or there is no row.
     pub fn new(classes: Vec<String>, rows: Vec<(String, usize)>) -> Result<Self, DataError> {
-        let bad = |detail| DataError::Setting { what: "label table".into(), detail };
+        let bad = |detail| DataError::Setting {
+            what: "label table".into(),
+            detail,
+        };
         if rows.is_empty() {
-            return Err(bad("expected at least one sample, found none; check the folder or the filter".into()));
+            return Err(bad(
+                "expected at least one sample, found none; check the folder or the filter".into(),
+            ));
         }
         let mut table = Self {
             classes,
@@ -34,10 +39,14 @@ impl LabelTable {
         for (id, class) in rows {
             if class >= table.classes.len() {
                 let known = table.classes.len();
-                return Err(bad(format!("`{id}` has class index {class}, there are {known} classes; correct the label")));
+                return Err(bad(format!(
+                    "`{id}` has class index {class}, there are {known} classes; correct the label"
+                )));
             }
             if table.position.insert(id.clone(), table.ids.len()).is_some() {
-                return Err(bad(format!("id `{id}` occurs twice; give each sample its own id")));
+                return Err(bad(format!(
+                    "id `{id}` occurs twice; give each sample its own id"
+                )));
             }
             table.ids.push(id);
             table.class.push(class);
@@ -54,7 +63,10 @@ impl LabelTable {
             .map(|i| {
                 let class = dataset.class_of(i).ok_or_else(|| DataError::Setting {
                     what: format!("label table of {}", dataset.name()),
-                    detail: format!("`{}` has no class; use LabelTable::unlabelled for such data", dataset.id(i)),
+                    detail: format!(
+                        "`{}` has no class; use LabelTable::unlabelled for such data",
+                        dataset.id(i)
+                    ),
                 })?;
                 Ok((dataset.id(i).to_owned(), class))
             })
@@ -67,7 +79,12 @@ impl LabelTable {
     /// # Errors
     /// As [`LabelTable::new`].
     pub fn unlabelled(dataset: &dyn Dataset) -> Result<Self, DataError> {
-        Self::new(vec!["all".into()], (0..dataset.len()).map(|i| (dataset.id(i).to_owned(), 0)).collect())
+        Self::new(
+            vec!["all".into()],
+            (0..dataset.len())
+                .map(|i| (dataset.id(i).to_owned(), 0))
+                .collect(),
+        )
     }
 
     /// The same table with the group of each id, e.g. the scene that a chip was cut from.
@@ -81,10 +98,18 @@ impl LabelTable {
     /// # Errors
     /// [`DataError::Setting`] when none does.
     pub fn filter(&self, keep: impl Fn(&str) -> bool) -> Result<Self, DataError> {
-        let kept: Vec<usize> = (0..self.len()).filter(|&row| keep(&self.ids[row])).collect();
-        let rows = kept.iter().map(|&row| (self.ids[row].clone(), self.class[row])).collect();
+        let kept: Vec<usize> = (0..self.len())
+            .filter(|&row| keep(&self.ids[row]))
+            .collect();
+        let rows = kept
+            .iter()
+            .map(|&row| (self.ids[row].clone(), self.class[row]))
+            .collect();
         let mut table = Self::new(self.classes.clone(), rows)?;
-        table.group = self.group.as_ref().map(|all| kept.iter().map(|&row| all[row].clone()).collect());
+        table.group = self
+            .group
+            .as_ref()
+            .map(|all| kept.iter().map(|&row| all[row].clone()).collect());
         Ok(table)
     }
 
@@ -116,7 +141,10 @@ impl LabelTable {
         self.position
             .get(id)
             .map(|&row| self.class[row])
-            .ok_or_else(|| DataError::UnknownId { dataset: "the label table".into(), id: id.into() })
+            .ok_or_else(|| DataError::UnknownId {
+                dataset: "the label table".into(),
+                id: id.into(),
+            })
     }
 
     /// Samples per class.
@@ -129,8 +157,13 @@ impl LabelTable {
     /// Ids of each class, ordered by the rule's key.
     pub(super) fn keyed(&self, seed: u64) -> Vec<Vec<&str>> {
         let mut by_class: Vec<Vec<&str>> = vec![Vec::new(); self.classes.len()];
-        self.ids.iter().zip(&self.class).for_each(|(id, &class)| by_class[class].push(id));
-        by_class.iter_mut().for_each(|ids| super::key::sort_by_key(seed, ids, |id| id));
+        self.ids
+            .iter()
+            .zip(&self.class)
+            .for_each(|(id, &class)| by_class[class].push(id));
+        by_class
+            .iter_mut()
+            .for_each(|ids| super::key::sort_by_key(seed, ids, |id| id));
         by_class
     }
 
@@ -141,7 +174,10 @@ impl LabelTable {
             detail: "the label table has no groups; give them with LabelTable::with_groups".into(),
         })?;
         let mut rows: HashMap<&str, Vec<usize>> = HashMap::new();
-        group.iter().enumerate().for_each(|(row, name)| rows.entry(name).or_default().push(row));
+        group
+            .iter()
+            .enumerate()
+            .for_each(|(row, name)| rows.entry(name).or_default().push(row));
         Ok(rows.into_iter().collect())
     }
 

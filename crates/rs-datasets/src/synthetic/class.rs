@@ -66,6 +66,8 @@ impl SceneClass {
     /// The class with the same structure and the same look in red, green and blue.
     pub fn lookalike(self) -> Option<Self> {
         let other = self.material().lookalike()?;
-        Self::ALL.into_iter().find(|class| class.material() == other)
+        Self::ALL
+            .into_iter()
+            .find(|class| class.material() == other)
     }
 }

@@ -75,13 +75,22 @@ impl SyntheticConfig {
         if !(imbalance_factor.is_finite() && imbalance_factor >= 1.0) {
             return Err(DataError::Setting {
                 what: "synthetic scenes".into(),
-                detail: format!("imbalance factor {imbalance_factor}; expected a number of at least 1"),
+                detail: format!(
+                    "imbalance factor {imbalance_factor}; expected a number of at least 1"
+                ),
             });
         }
         let mut config = Self::balanced(0, seed);
         let mut order: Vec<usize> = (0..SceneClass::ALL.len()).collect();
-        random::shuffle(&mut random::stream(&["synthetic", "tail", &seed.to_string()]), &mut order);
-        for (class, count) in order.iter().zip(long_tail_counts(n_max, imbalance_factor, order.len())) {
+        random::shuffle(
+            &mut random::stream(&["synthetic", "tail", &seed.to_string()]),
+            &mut order,
+        );
+        for (class, count) in
+            order
+                .iter()
+                .zip(long_tail_counts(n_max, imbalance_factor, order.len()))
+        {
             config.per_class[*class] = count;
         }
         Ok(config)
@@ -98,14 +107,28 @@ impl SyntheticConfig {
     /// # Errors
     /// [`DataError::Setting`].
     pub fn validate(&self) -> Result<(), DataError> {
-        let bad = |detail: String| Err(DataError::Setting { what: "synthetic scenes".into(), detail });
+        let bad = |detail: String| {
+            Err(DataError::Setting {
+                what: "synthetic scenes".into(),
+                detail,
+            })
+        };
         let classes = SceneClass::ALL.len();
         if self.per_class.len() != classes {
-            return bad(format!("per_class has {} numbers; expected {classes}", self.per_class.len()));
+            return bad(format!(
+                "per_class has {} numbers; expected {classes}",
+                self.per_class.len()
+            ));
         }
-        let total = self.per_class.iter().try_fold(0usize, |sum, &count| sum.checked_add(count));
+        let total = self
+            .per_class
+            .iter()
+            .try_fold(0usize, |sum, &count| sum.checked_add(count));
         if !total.is_some_and(|total| (1..=10_000_000).contains(&total)) {
-            return bad(format!("per_class {:?}; expected 1 to 10,000,000 scenes in all", self.per_class));
+            return bad(format!(
+                "per_class {:?}; expected 1 to 10,000,000 scenes in all",
+                self.per_class
+            ));
         }
         if !(8..=1024).contains(&self.size) {
             return bad(format!("size {}; expected 8 to 1024 pixels", self.size));
@@ -114,7 +137,10 @@ impl SyntheticConfig {
             return bad(format!("overlap {}; expected 0 to 0.5", self.overlap));
         }
         if !(0.0..=100.0).contains(&self.noise) || !(0.0..=100.0).contains(&self.haze) {
-            return bad(format!("noise {} and haze {}; expected 0 to 100", self.noise, self.haze));
+            return bad(format!(
+                "noise {} and haze {}; expected 0 to 100",
+                self.noise, self.haze
+            ));
         }
         Ok(())
     }

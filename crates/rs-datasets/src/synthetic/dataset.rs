@@ -6,8 +6,8 @@ use super::layout::Layout;
 use super::{Material, Rendering, SceneClass, SyntheticConfig, scene};
 use crate::sensors::{EUROSAT_BAND_ORDER, sentinel2};
 use crate::{
-    BandSet, DataError, Dataset, DatasetInfo, Image, InputUnit, Label, RenderUint8, Sample, SelectBands, Task,
-    random,
+    BandSet, DataError, Dataset, DatasetInfo, Image, InputUnit, Label, RenderUint8, Sample,
+    SelectBands, Task, random,
 };
 
 /// **Synthetic**, not measured: generated scenes for classification or segmentation.
@@ -33,10 +33,18 @@ impl SyntheticScenes {
         let mut samples = Vec::new();
         config.validate()?;
         for (class, &count) in SceneClass::ALL.iter().zip(&config.per_class) {
-            samples.extend((0..count).map(|k| (format!("Synthetic_{}_{k:07}", class.name()), Some(*class))));
+            samples.extend(
+                (0..count).map(|k| (format!("Synthetic_{}_{k:07}", class.name()), Some(*class))),
+            );
         }
         let classes = SceneClass::ALL.iter().map(|class| class.name()).collect();
-        Self::new(config, "synthetic_scenes", Task::Classification, classes, samples)
+        Self::new(
+            config,
+            "synthetic_scenes",
+            Task::Classification,
+            classes,
+            samples,
+        )
     }
 
     /// One material per pixel, [`Material::ALL`], in scenes of several regions.
@@ -46,9 +54,20 @@ impl SyntheticScenes {
     pub fn segmentation(config: SyntheticConfig) -> Result<Self, DataError> {
         config.validate()?;
         let total: usize = config.per_class.iter().sum();
-        let samples = (0..total).map(|k| (format!("Synthetic_Mosaic_{k:07}"), None)).collect();
-        let classes = Material::ALL.iter().map(|material| material.name()).collect();
-        Self::new(config, "synthetic_segmentation", Task::Segmentation, classes, samples)
+        let samples = (0..total)
+            .map(|k| (format!("Synthetic_Mosaic_{k:07}"), None))
+            .collect();
+        let classes = Material::ALL
+            .iter()
+            .map(|material| material.name())
+            .collect();
+        Self::new(
+            config,
+            "synthetic_segmentation",
+            Task::Segmentation,
+            classes,
+            samples,
+        )
     }
 
     fn new(
@@ -71,7 +90,14 @@ impl SyntheticScenes {
             task,
             expected: None,
         };
-        Ok(Self { config, info, classes, all_bands: Arc::new(all_bands), bands, samples })
+        Ok(Self {
+            config,
+            info,
+            classes,
+            all_bands: Arc::new(all_bands),
+            bands,
+            samples,
+        })
     }
 
     /// The settings.
@@ -115,8 +141,10 @@ impl Dataset for SyntheticScenes {
     }
 
     fn load(&self, index: usize) -> Result<Sample, DataError> {
-        let (id, class) =
-            self.samples.get(index).ok_or(DataError::IndexOutOfRange { index, len: self.samples.len() })?;
+        let (id, class) = self.samples.get(index).ok_or(DataError::IndexOutOfRange {
+            index,
+            len: self.samples.len(),
+        })?;
         let mut rng = random::stream(&["synthetic", &self.config.seed.to_string(), id]);
         let size = self.config.size;
         let layout = match class {
@@ -129,11 +157,27 @@ impl Dataset for SyntheticScenes {
             None => Label::Segmentation {
                 height: size,
                 width: size,
-                classes: layout.material.iter().map(|material| material.index() as i32).collect(),
+                classes: layout
+                    .material
+                    .iter()
+                    .map(|material| material.index() as i32)
+                    .collect(),
             },
         };
-        let image = Image::new(self.all_bands.clone(), InputUnit::SENTINEL2_DN, size, size, data)?;
-        let sample = Sample { image, valid: None, label, id: id.clone(), geo: None };
+        let image = Image::new(
+            self.all_bands.clone(),
+            InputUnit::SENTINEL2_DN,
+            size,
+            size,
+            data,
+        )?;
+        let sample = Sample {
+            image,
+            valid: None,
+            label,
+            id: id.clone(),
+            geo: None,
+        };
         match self.config.rendering {
             Rendering::Sentinel2 => Ok(sample),
             Rendering::RgbUint8 => Self::render_rgb(sample),
@@ -143,5 +187,7 @@ impl Dataset for SyntheticScenes {
 
 /// Red, green and blue.
 fn rgb() -> SelectBands {
-    SelectBands { bands: ["B04", "B03", "B02"].map(str::to_owned).to_vec() }
+    SelectBands {
+        bands: ["B04", "B03", "B02"].map(str::to_owned).to_vec(),
+    }
 }

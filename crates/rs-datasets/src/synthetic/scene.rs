@@ -10,18 +10,24 @@ use super::noise::Noise;
 use crate::random::{normal, uniform};
 
 /// Nominal centre wavelengths in nm, in the order of the bands ([`crate::sensors::EUROSAT_BAND_ORDER`]).
-const WAVELENGTH: [f64; BANDS] =
-    [443.0, 490.0, 560.0, 665.0, 705.0, 740.0, 783.0, 842.0, 945.0, 1375.0, 1610.0, 2190.0, 865.0];
+const WAVELENGTH: [f64; BANDS] = [
+    443.0, 490.0, 560.0, 665.0, 705.0, 740.0, 783.0, 842.0, 945.0, 1375.0, 1610.0, 2190.0, 865.0,
+];
 /// Pixel edge of each band in pixels of 10 m.
 const BLOCK: [usize; BANDS] = [6, 1, 1, 1, 2, 2, 2, 1, 6, 6, 2, 2, 2];
 /// Share of light that atmospheric gases let through; 945 nm is a water-vapour band, 1375 nm is opaque.
-const GAS: [f64; BANDS] = [0.98, 0.98, 0.97, 0.97, 0.96, 0.97, 0.98, 0.97, 0.33, 0.012, 0.98, 0.97, 0.98];
+const GAS: [f64; BANDS] = [
+    0.98, 0.98, 0.97, 0.97, 0.96, 0.97, 0.98, 0.97, 0.33, 0.012, 0.98, 0.97, 0.98,
+];
 
 /// Digital numbers `[13, size, size]` (reflectance = value / 10,000) of a layout.
 pub(super) fn render(layout: &Layout, config: &SyntheticConfig, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let size = layout.size;
     let area = size * size;
-    let spectra: Vec<Spectrum> = Material::ALL.iter().map(|&material| Spectrum::draw(material, config, rng)).collect();
+    let spectra: Vec<Spectrum> = Material::ALL
+        .iter()
+        .map(|&material| Spectrum::draw(material, config, rng))
+        .collect();
     let (relief, state) = (Noise::new(rng.next_u64()), Noise::new(rng.next_u64()));
     let sun = uniform(rng, 0.85, 1.12);
     let aerosol = config.haze * uniform(rng, 0.3, 1.7);
@@ -32,7 +38,10 @@ pub(super) fn render(layout: &Layout, config: &SyntheticConfig, rng: &mut ChaCha
     for row in 0..size {
         for column in 0..size {
             let (x, y) = (column as f64, row as f64);
-            light.push(sun * (1.0 + 0.08 * relief.fractal(x, y, 40.0, 2)) * layout.shade[row * size + column]);
+            light.push(
+                sun * (1.0 + 0.08 * relief.fractal(x, y, 40.0, 2))
+                    * layout.shade[row * size + column],
+            );
             vigour.push(0.15 * state.fractal(x, y, 14.0, 3));
         }
     }
@@ -43,7 +52,8 @@ pub(super) fn render(layout: &Layout, config: &SyntheticConfig, rng: &mut ChaCha
             .collect();
         let surface = coarsen(&blur(&surface, size), size, BLOCK[band]);
         // Single scattering: molecules fall with the fourth power of the wavelength, aerosol more slowly.
-        let path = 0.085 * (443.0 / WAVELENGTH[band]).powi(4) + 0.014 * aerosol * (550.0 / WAVELENGTH[band]).powf(1.3);
+        let path = 0.085 * (443.0 / WAVELENGTH[band]).powi(4)
+            + 0.014 * aerosol * (550.0 / WAVELENGTH[band]).powf(1.3);
         for value in surface {
             let reflectance = GAS[band] * (path + value * (1.0 - 0.7 * path));
             let number = 10_000.0 * reflectance;
@@ -80,7 +90,11 @@ impl Spectrum {
             Some(lookalike) => (lookalike, drawn),
             None => (material, 0.0),
         };
-        Self { own: vary(material.reflectance()), other: vary(other.reflectance()), mixed }
+        Self {
+            own: vary(material.reflectance()),
+            other: vary(other.reflectance()),
+            mixed,
+        }
     }
 
     /// Reflectance in a band at a pixel whose state differs from the scene's by `vigour`.
@@ -95,8 +109,16 @@ fn blur(values: &[f64], size: usize) -> Vec<f64> {
     let pass = |values: &[f64], stride: usize, position: &dyn Fn(usize) -> usize| -> Vec<f64> {
         (0..values.len())
             .map(|at| {
-                let before = if position(at) > 0 { values[at - stride] } else { values[at] };
-                let after = if position(at) + 1 < size { values[at + stride] } else { values[at] };
+                let before = if position(at) > 0 {
+                    values[at - stride]
+                } else {
+                    values[at]
+                };
+                let after = if position(at) + 1 < size {
+                    values[at + stride]
+                } else {
+                    values[at]
+                };
                 0.25 * before + 0.5 * values[at] + 0.25 * after
             })
             .collect()
@@ -114,8 +136,11 @@ fn coarsen(values: &[f64], size: usize, block: usize) -> Vec<f64> {
     for top in (0..size).step_by(block) {
         for left in (0..size).step_by(block) {
             let (bottom, right) = ((top + block).min(size), (left + block).min(size));
-            let cells = || (top..bottom).flat_map(|row| (left..right).map(move |column| row * size + column));
-            let mean = cells().map(|at| values[at]).sum::<f64>() / ((bottom - top) * (right - left)) as f64;
+            let cells = || {
+                (top..bottom).flat_map(|row| (left..right).map(move |column| row * size + column))
+            };
+            let mean = cells().map(|at| values[at]).sum::<f64>()
+                / ((bottom - top) * (right - left)) as f64;
             cells().for_each(|at| result[at] = mean);
         }
     }

@@ -21,7 +21,12 @@ struct Field {
 }
 
 /// Straight-edged fields, about seven in ten of `main`, with rows and tracks between them.
-pub(super) fn fields(size: usize, main: Material, others: &[Material], rng: &mut ChaCha8Rng) -> Layout {
+pub(super) fn fields(
+    size: usize,
+    main: Material,
+    others: &[Material],
+    rng: &mut ChaCha8Rng,
+) -> Layout {
     let extent = size as f64;
     let angle = uniform(rng, 0.0, PI);
     let stretch = uniform(rng, 1.0, 2.2);
@@ -30,18 +35,32 @@ pub(super) fn fields(size: usize, main: Material, others: &[Material], rng: &mut
         .map(|index| {
             // The first field lies in the middle and is always of the main material.
             let spread = if index == 0 { 0.1 } else { 0.6 };
-            let material =
-                if index == 0 || unit(rng) < 0.7 { main } else { others[below(rng, others.len())] };
+            let material = if index == 0 || unit(rng) < 0.7 {
+                main
+            } else {
+                others[below(rng, others.len())]
+            };
             Field {
                 x: uniform(rng, -spread, spread) * extent,
                 y: uniform(rng, -spread, spread) * extent,
                 material,
                 level: (0.05 * normal(rng)).exp(),
-                rows: (angle + if unit(rng) < 0.5 { 0.0 } else { PI / 2.0 }, uniform(rng, 3.0, 7.0), uniform(rng, 0.0, 0.08)),
+                rows: (
+                    angle + if unit(rng) < 0.5 { 0.0 } else { PI / 2.0 },
+                    uniform(rng, 3.0, 7.0),
+                    uniform(rng, 0.0, 0.08),
+                ),
             }
         })
         .collect();
-    let track = (uniform(rng, 0.0, 1.2), if unit(rng) < 0.5 { Material::DrySoil } else { Material::Meadow });
+    let track = (
+        uniform(rng, 0.0, 1.2),
+        if unit(rng) < 0.5 {
+            Material::DrySoil
+        } else {
+            Material::Meadow
+        },
+    );
     let texture = Noise::new(rng.next_u64());
     let (sin, cos) = angle.sin_cos();
     Layout::from_fn(size, |x, y| {
@@ -65,7 +84,10 @@ pub(super) fn fields(size: usize, main: Material, others: &[Material], rng: &mut
         let field = &fields[best];
         let (direction, period, strength) = field.rows;
         let phase = (x * direction.cos() + y * direction.sin()) / period;
-        (field.material, field.level * grain * (1.0 + strength * (TAU * phase).sin()))
+        (
+            field.material,
+            field.level * grain * (1.0 + strength * (TAU * phase).sin()),
+        )
     })
 }
 
@@ -74,11 +96,15 @@ pub(super) fn canopy(size: usize, main: Material, rng: &mut ChaCha8Rng) -> Layou
     let (stand, crowns) = (Noise::new(rng.next_u64()), Noise::new(rng.next_u64()));
     let clearing = uniform(rng, 0.35, 0.9);
     let depth = uniform(rng, 0.15, 0.3);
-    let track = (unit(rng) < 0.4).then(|| (uniform(rng, 0.0, PI), uniform(rng, 0.2, 0.8) * size as f64));
+    let track =
+        (unit(rng) < 0.4).then(|| (uniform(rng, 0.0, PI), uniform(rng, 0.2, 0.8) * size as f64));
     Layout::from_fn(size, |x, y| {
         if let Some((angle, offset)) = track {
             let bend = 3.0 * stand.fractal(x, y, 24.0, 2);
-            let across = x * angle.sin() + (y - size as f64 / 2.0) * angle.cos() + size as f64 / 2.0 - offset + bend;
+            let across =
+                x * angle.sin() + (y - size as f64 / 2.0) * angle.cos() + size as f64 / 2.0
+                    - offset
+                    + bend;
             if across.abs() < 1.0 {
                 return (Material::DrySoil, 0.8);
             }
@@ -118,7 +144,10 @@ pub(super) fn water(size: usize, main: Material, rng: &mut ChaCha8Rng) -> Layout
         } else if depth > 0.0 {
             (Material::Sand, 0.8)
         } else if shore.fractal(y, x, 30.0, 2) > plume {
-            (Material::SedimentWater, 1.0 + 0.05 * ripple.fractal(x, y, 10.0, 2))
+            (
+                Material::SedimentWater,
+                1.0 + 0.05 * ripple.fractal(x, y, 10.0, 2),
+            )
         } else {
             (main, 1.0 + 0.06 * ripple.fractal(x, y, 10.0, 3))
         }
@@ -147,7 +176,14 @@ pub(super) fn blocks(size: usize, rng: &mut ChaCha8Rng) -> Layout {
             return (Material::BrightRoof, shade);
         }
         if u % pitch < house && v % pitch < house && lot > 0.15 {
-            return (if lot < red { Material::RedRoof } else { Material::Asphalt }, shade * (0.85 + 0.4 * lot));
+            return (
+                if lot < red {
+                    Material::RedRoof
+                } else {
+                    Material::Asphalt
+                },
+                shade * (0.85 + 0.4 * lot),
+            );
         }
         (Material::Meadow, shade)
     })
@@ -163,6 +199,13 @@ pub(super) fn dunes(size: usize, rng: &mut ChaCha8Rng) -> Layout {
         let (u, v) = ((x * cos + y * sin) * 3.0, (y * cos - x * sin) * 0.7);
         let shade = 1.0 + strength * ripples.fractal(u, v, 20.0, 4);
         let soil = patches.fractal(x, y, 24.0, 3) > bare;
-        (if soil { Material::DrySoil } else { Material::Sand }, shade)
+        (
+            if soil {
+                Material::DrySoil
+            } else {
+                Material::Sand
+            },
+            shade,
+        )
     })
 }

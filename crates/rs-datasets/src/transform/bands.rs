@@ -20,8 +20,15 @@ impl SelectBands {
     /// # Errors
     /// [`DataError::UnknownBand`], [`DataError::DuplicateBand`].
     pub fn select(&self, bands: &BandSet) -> Result<(BandSet, Vec<usize>), DataError> {
-        let positions: Vec<usize> = self.bands.iter().map(|name| bands.index_of(name)).collect::<Result<_, _>>()?;
-        let chosen = positions.iter().map(|&position| bands.as_slice()[position].clone()).collect();
+        let positions: Vec<usize> = self
+            .bands
+            .iter()
+            .map(|name| bands.index_of(name))
+            .collect::<Result<_, _>>()?;
+        let chosen = positions
+            .iter()
+            .map(|&position| bands.as_slice()[position].clone())
+            .collect();
         Ok((BandSet::new(chosen)?, positions))
     }
 
@@ -33,7 +40,9 @@ impl SelectBands {
         let (set, positions) = self.select(&sample.image.bands)?;
         let image = &sample.image;
         let mut data = Vec::with_capacity(positions.len() * image.height * image.width);
-        positions.iter().for_each(|&position| data.extend_from_slice(image.band(position)));
+        positions
+            .iter()
+            .for_each(|&position| data.extend_from_slice(image.band(position)));
         sample.image = Image::new(Arc::new(set), image.unit, image.height, image.width, data)?;
         Ok(sample)
     }
@@ -88,7 +97,9 @@ impl DeriveBand {
         let mut sum = vec![0f32; image.height * image.width];
         for term in &self.terms {
             let band = image.band(image.bands.index_of(&term.band)?);
-            sum.iter_mut().zip(band).for_each(|(sum, value)| *sum += term.weight * value);
+            sum.iter_mut()
+                .zip(band)
+                .for_each(|(sum, value)| *sum += term.weight * value);
         }
         let image = &mut sample.image;
         image.data.extend(sum);

@@ -21,15 +21,24 @@ pub(super) fn window(
         return Ok(sample);
     }
     let map = [left as f64, 1.0, 0.0, top as f64, 0.0, 1.0];
-    rearrange(sample, height, width, 0.0, map, |row, column| Some((top + row, left + column)))
+    rearrange(sample, height, width, 0.0, map, |row, column| {
+        Some((top + row, left + column))
+    })
 }
 
 /// That a window is not larger than the image.
-fn check_fits(sample: &Sample, step: &'static str, height: usize, width: usize) -> Result<(), DataError> {
+fn check_fits(
+    sample: &Sample,
+    step: &'static str,
+    height: usize,
+    width: usize,
+) -> Result<(), DataError> {
     check_extent(step, height, width)?;
     if height > sample.image.height || width > sample.image.width {
         return Err(DataError::Shape {
-            expected: format!("an image of at least {height} x {width} for {step} (pad or resize it first)"),
+            expected: format!(
+                "an image of at least {height} x {width} for {step} (pad or resize it first)"
+            ),
             found: format!("{} x {}", sample.image.height, sample.image.width),
         });
     }
@@ -108,7 +117,12 @@ impl RandomResizedCrop {
         let scaled = |extent: usize| ((extent as f64 * side).round() as usize).clamp(1, extent);
         let (height, width) = (scaled(sample.image.height), scaled(sample.image.width));
         let sample = RandomCrop { height, width }.apply(sample, rng)?;
-        Resize { height: self.height, width: self.width, interpolation: self.interpolation }.apply(sample)
+        Resize {
+            height: self.height,
+            width: self.width,
+            interpolation: self.interpolation,
+        }
+        .apply(sample)
     }
 
     /// That the settings make sense.
@@ -119,7 +133,10 @@ impl RandomResizedCrop {
         }
         Err(DataError::Setting {
             what: "random_resized_crop".into(),
-            detail: format!("area {}..{}; expected 0 < min_area <= max_area <= 1", self.min_area, self.max_area),
+            detail: format!(
+                "area {}..{}; expected 0 < min_area <= max_area <= 1",
+                self.min_area, self.max_area
+            ),
         })
     }
 }

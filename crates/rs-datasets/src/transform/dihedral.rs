@@ -77,18 +77,33 @@ impl Symmetry {
     pub fn apply(self, sample: Sample) -> Result<Sample, DataError> {
         let (transposed, mirror_rows, mirror_columns) = self.parts();
         let (height, width) = (sample.image.height, sample.image.width);
-        let (new_height, new_width) = if transposed { (width, height) } else { (height, width) };
+        let (new_height, new_width) = if transposed {
+            (width, height)
+        } else {
+            (height, width)
+        };
         // Source row (column) as an affine function of the result's row, or of its column when transposed.
         let axis = |mirrored: bool, extent: usize, on_column: bool| {
-            let (start, sign) = if mirrored { (extent as f64, -1.0) } else { (0.0, 1.0) };
-            if on_column { [start, sign, 0.0] } else { [start, 0.0, sign] }
+            let (start, sign) = if mirrored {
+                (extent as f64, -1.0)
+            } else {
+                (0.0, 1.0)
+            };
+            if on_column {
+                [start, sign, 0.0]
+            } else {
+                [start, 0.0, sign]
+            }
         };
         let column = axis(mirror_columns, width, !transposed);
         let row = axis(mirror_rows, height, transposed);
         let map = [column[0], column[1], column[2], row[0], row[1], row[2]];
         rearrange(sample, new_height, new_width, 0.0, map, |r, c| {
             let (r, c) = if transposed { (c, r) } else { (r, c) };
-            Some((if mirror_rows { height - 1 - r } else { r }, if mirror_columns { width - 1 - c } else { c }))
+            Some((
+                if mirror_rows { height - 1 - r } else { r },
+                if mirror_columns { width - 1 - c } else { c },
+            ))
         })
     }
 }
@@ -112,7 +127,11 @@ impl RandomDihedral {
     /// # Errors
     /// As [`Symmetry::apply`].
     pub fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Sample, DataError> {
-        let choices = if sample.image.height == sample.image.width { 8 } else { 4 };
+        let choices = if sample.image.height == sample.image.width {
+            8
+        } else {
+            4
+        };
         Symmetry::ALL[random::below(rng, choices)].apply(sample)
     }
 }

@@ -28,7 +28,10 @@ impl Clip {
             });
         };
         let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
-        Ok(Self { low: narrow(low), high: narrow(high) })
+        Ok(Self {
+            low: narrow(low),
+            high: narrow(high),
+        })
     }
 
     /// The sample with limited values.
@@ -54,10 +57,14 @@ impl Clip {
             if low.is_nan() || high.is_nan() || low > high {
                 return Err(DataError::Setting {
                     what: "clip".into(),
-                    detail: format!("limits {low}..{high} of band {band}; expected the lower one first"),
+                    detail: format!(
+                        "limits {low}..{high} of band {band}; expected the lower one first"
+                    ),
                 });
             }
-            plane.iter_mut().for_each(|value| *value = value.clamp(low, high));
+            plane
+                .iter_mut()
+                .for_each(|value| *value = value.clamp(low, high));
         }
         Ok(sample)
     }

@@ -56,7 +56,12 @@ pub(super) fn taps(input: usize, output: usize, interpolation: Interpolation) ->
     if interpolation == Interpolation::Nearest {
         // Whole numbers: floor((i + 1/2) * input / output).
         let at = |i: usize| ((2 * i + 1) * input / (2 * output)).min(input - 1);
-        return (0..output).map(|i| Taps { start: at(i), weights: vec![1.0] }).collect();
+        return (0..output)
+            .map(|i| Taps {
+                start: at(i),
+                weights: vec![1.0],
+            })
+            .collect();
     }
     let (radius, filter) = interpolation.kernel();
     let stretch = scale.max(1.0);
@@ -66,11 +71,17 @@ pub(super) fn taps(input: usize, output: usize, interpolation: Interpolation) ->
             let center = scale * (i as f64 + 0.5);
             // Truncation, not floor, as there; both give 0 for what lies left of the border.
             let start = (center - support + 0.5).max(0.0) as usize;
-            let end = ((center + support + 0.5) as usize).min(input).max(start + 1);
-            let raw: Vec<f64> =
-                (start..end).map(|at| filter((at as f64 - center + 0.5) / stretch)).collect();
+            let end = ((center + support + 0.5) as usize)
+                .min(input)
+                .max(start + 1);
+            let raw: Vec<f64> = (start..end)
+                .map(|at| filter((at as f64 - center + 0.5) / stretch))
+                .collect();
             let sum: f64 = raw.iter().sum();
-            Taps { start, weights: raw.iter().map(|weight| (weight / sum) as f32).collect() }
+            Taps {
+                start,
+                weights: raw.iter().map(|weight| (weight / sum) as f32).collect(),
+            }
         })
         .collect()
 }

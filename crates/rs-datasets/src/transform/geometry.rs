@@ -30,16 +30,31 @@ pub(super) fn rearrange(
     let mut data = Vec::with_capacity(image.bands.len() * index.len());
     for band in 0..image.bands.len() {
         let plane = image.band(band);
-        data.extend(index.iter().map(|&at| if at == OUTSIDE { fill } else { plane[at] }));
+        data.extend(
+            index
+                .iter()
+                .map(|&at| if at == OUTSIDE { fill } else { plane[at] }),
+        );
     }
     if sample.valid.is_some() || index.contains(&OUTSIDE) {
         let old = sample.valid.take();
         let keep = |at: usize| at != OUTSIDE && old.as_ref().is_none_or(|mask| mask.valid[at]);
-        sample.valid = Some(Mask { height, width, valid: index.iter().map(|&at| keep(at)).collect() });
+        sample.valid = Some(Mask {
+            height,
+            width,
+            valid: index.iter().map(|&at| keep(at)).collect(),
+        });
     }
     if let Label::Segmentation { classes, .. } = &sample.label {
-        let classes = index.iter().map(|&at| if at == OUTSIDE { -1 } else { classes[at] }).collect();
-        sample.label = Label::Segmentation { height, width, classes };
+        let classes = index
+            .iter()
+            .map(|&at| if at == OUTSIDE { -1 } else { classes[at] })
+            .collect();
+        sample.label = Label::Segmentation {
+            height,
+            width,
+            classes,
+        };
     }
     sample.image = Image::new(image.bands.clone(), image.unit, height, width, data)?;
     sample.geo = sample.geo.map(|geo| compose(&geo, old_from_new));
@@ -50,9 +65,13 @@ pub(super) fn rearrange(
 pub(super) fn compose(geo: &GeoReference, old_from_new: [f64; 6]) -> GeoReference {
     let [c0, cc, cr, r0, rc, rr] = old_from_new;
     let t = geo.transform;
-    let line = |t0: f64, tc: f64, tr: f64| [t0 + tc * c0 + tr * r0, tc * cc + tr * rc, tc * cr + tr * rr];
+    let line =
+        |t0: f64, tc: f64, tr: f64| [t0 + tc * c0 + tr * r0, tc * cc + tr * rc, tc * cr + tr * rr];
     let (x, y) = (line(t[0], t[1], t[2]), line(t[3], t[4], t[5]));
-    GeoReference { transform: [x[0], x[1], x[2], y[0], y[1], y[2]], epsg: geo.epsg }
+    GeoReference {
+        transform: [x[0], x[1], x[2], y[0], y[1], y[2]],
+        epsg: geo.epsg,
+    }
 }
 
 /// That the masks have the extent of the image.
@@ -70,7 +89,12 @@ pub(super) fn check_masks(sample: &Sample) -> Result<(), DataError> {
     if let Some(mask) = &sample.valid {
         check("valid mask", mask.height, mask.width, mask.valid.len())?;
     }
-    if let Label::Segmentation { height, width, classes } = &sample.label {
+    if let Label::Segmentation {
+        height,
+        width,
+        classes,
+    } = &sample.label
+    {
         check("label mask", *height, *width, classes.len())?;
     }
     Ok(())

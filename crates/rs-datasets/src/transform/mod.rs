@@ -4,11 +4,13 @@
 //! the loader derives from (seed, epoch, id), so a result does not depend on threads or on other samples.
 
 mod bands;
+mod compute;
 mod crop;
 mod dihedral;
 mod fill;
 mod filter;
 mod geometry;
+mod moments;
 mod normalise;
 mod pad;
 mod pipeline;
@@ -18,6 +20,7 @@ mod statistics;
 mod units;
 
 pub use bands::{DeriveBand, SelectBands, Term};
+pub use compute::compute_statistics;
 pub use crop::{CenterCrop, RandomCrop, RandomResizedCrop};
 pub use dihedral::{Dihedral, RandomDihedral, RandomFlip, Symmetry};
 pub use fill::{Clip, FillInvalid};
@@ -27,5 +30,5 @@ pub use pad::PadTo;
 pub use pipeline::{Pipeline, Step};
 pub use render::RenderUint8;
 pub use resize::Resize;
-pub use statistics::{BandStatistics, Percentiles, StatisticsSource, compute_statistics};
+pub use statistics::{BandStatistics, Percentiles, StatisticsSource};
 pub use units::{ConvertUnit, TargetUnit};

@@ -34,7 +34,8 @@ impl PadTo {
         let (top, left) = ((height - old_height) / 2, (width - old_width) / 2);
         let map = [-(left as f64), 1.0, 0.0, -(top as f64), 0.0, 1.0];
         rearrange(sample, height, width, self.value, map, |row, column| {
-            let inside = (top..top + old_height).contains(&row) && (left..left + old_width).contains(&column);
+            let inside = (top..top + old_height).contains(&row)
+                && (left..left + old_width).contains(&column);
             inside.then(|| (row - top, column - left))
         })
     }

@@ -4,8 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CenterCrop, Clip, ConvertUnit, DeriveBand, Dihedral, FillInvalid, Normalise, PadTo, RandomCrop, RandomDihedral,
-    RandomFlip, RandomResizedCrop, RenderUint8, Resize, SelectBands,
+    CenterCrop, Clip, ConvertUnit, DeriveBand, Dihedral, FillInvalid, Normalise, PadTo, RandomCrop,
+    RandomDihedral, RandomFlip, RandomResizedCrop, RenderUint8, Resize, SelectBands,
 };
 use crate::{BandSet, DataError, Sample};
 
@@ -50,7 +50,10 @@ impl Step {
     pub fn is_random(&self) -> bool {
         matches!(
             self,
-            Self::RandomCrop(_) | Self::RandomResizedCrop(_) | Self::RandomFlip(_) | Self::RandomDihedral(_)
+            Self::RandomCrop(_)
+                | Self::RandomResizedCrop(_)
+                | Self::RandomFlip(_)
+                | Self::RandomDihedral(_)
         )
     }
 
@@ -112,7 +115,10 @@ impl Pipeline {
     /// # Errors
     /// [`DataError::Setting`] with the line that is wrong.
     pub fn from_toml(text: &str) -> Result<Self, DataError> {
-        toml::from_str(text).map_err(|error| DataError::Setting { what: "pipeline".into(), detail: error.to_string() })
+        toml::from_str(text).map_err(|error| DataError::Setting {
+            what: "pipeline".into(),
+            detail: error.to_string(),
+        })
     }
 
     /// Writes the pipeline.
@@ -120,7 +126,10 @@ impl Pipeline {
     /// # Errors
     /// [`DataError::Setting`] when a number has no TOML form.
     pub fn to_toml(&self) -> Result<String, DataError> {
-        toml::to_string(self).map_err(|error| DataError::Setting { what: "pipeline".into(), detail: error.to_string() })
+        toml::to_string(self).map_err(|error| DataError::Setting {
+            what: "pipeline".into(),
+            detail: error.to_string(),
+        })
     }
 
     /// The pipeline with one step more.
@@ -160,6 +169,8 @@ impl Pipeline {
     /// # Errors
     /// The first error of a step.
     pub fn apply(&self, sample: Sample, rng: &mut ChaCha8Rng) -> Result<Sample, DataError> {
-        self.steps.iter().try_fold(sample, |sample, step| step.apply(sample, rng))
+        self.steps
+            .iter()
+            .try_fold(sample, |sample, step| step.apply(sample, rng))
     }
 }

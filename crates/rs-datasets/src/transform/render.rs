@@ -22,7 +22,10 @@ impl RenderUint8 {
     /// Fitted to pairs of JPEG and 13-band files; the remaining difference (standard deviation 1.6 to 3.5 grey levels) is JPEG
     /// compression.
     pub fn eurosat_rgb() -> Self {
-        Self { gain: vec![0.0909, 0.0927, 0.0927], offset: vec![2.3, 0.3, 0.3] }
+        Self {
+            gain: vec![0.0909, 0.0927, 0.0927],
+            offset: vec![2.3, 0.3, 0.3],
+        }
     }
 
     /// Maps `low` to 0 and `high` to 255.
@@ -33,11 +36,16 @@ impl RenderUint8 {
         if !(low.is_finite() && high.is_finite() && low < high) {
             return Err(DataError::Setting {
                 what: "render_uint8".into(),
-                detail: format!("cannot stretch {low}..{high}; expected two finite numbers, the lower first"),
+                detail: format!(
+                    "cannot stretch {low}..{high}; expected two finite numbers, the lower first"
+                ),
             });
         }
         let gain = 255.0 / (high - low);
-        Ok(Self { gain: vec![gain], offset: vec![-low * gain] })
+        Ok(Self {
+            gain: vec![gain],
+            offset: vec![-low * gain],
+        })
     }
 
     /// The rendered sample, in [`InputUnit::Uint8`]. NaN stays NaN.
@@ -58,7 +66,9 @@ impl RenderUint8 {
         for (band, plane) in image.data.chunks_exact_mut(area).enumerate() {
             let gain = self.gain[band.min(self.gain.len() - 1)];
             let offset = self.offset[band.min(self.offset.len() - 1)];
-            plane.iter_mut().for_each(|value| *value = (*value * gain + offset).round().clamp(0.0, 255.0));
+            plane
+                .iter_mut()
+                .for_each(|value| *value = (*value * gain + offset).round().clamp(0.0, 255.0));
         }
         image.unit = InputUnit::Uint8;
         Ok(sample)

@@ -52,9 +52,15 @@ impl Resize {
                 let usable: Vec<bool> = values
                     .iter()
                     .enumerate()
-                    .map(|(at, value)| value.is_finite() && sample.valid.as_ref().is_none_or(|mask| mask.valid[at]))
+                    .map(|(at, value)| {
+                        value.is_finite() && sample.valid.as_ref().is_none_or(|mask| mask.valid[at])
+                    })
                     .collect();
-                let known: Vec<f32> = values.iter().zip(&usable).map(|(&v, &ok)| if ok { v } else { 0.0 }).collect();
+                let known: Vec<f32> = values
+                    .iter()
+                    .zip(&usable)
+                    .map(|(&v, &ok)| if ok { v } else { 0.0 })
+                    .collect();
                 let weight: Vec<f32> = usable.iter().map(|&ok| f32::from(u8::from(ok))).collect();
                 let (sums, weights) = (plane(&known), plane(&weight));
                 for (at, (sum, weight)) in sums.into_iter().zip(weights).enumerate() {
@@ -63,19 +69,36 @@ impl Resize {
                     data.push(if enough { sum / weight } else { 0.0 });
                 }
             }
-            valid = Some(Mask { height, width, valid: all });
+            valid = Some(Mask {
+                height,
+                width,
+                valid: all,
+            });
         }
         if let Label::Segmentation { classes, .. } = &sample.label {
             let rows = taps(old_height, height, Interpolation::Nearest);
             let columns = taps(old_width, width, Interpolation::Nearest);
             let classes = rows
                 .iter()
-                .flat_map(|row| columns.iter().map(|column| classes[row.start * old_width + column.start]))
+                .flat_map(|row| {
+                    columns
+                        .iter()
+                        .map(|column| classes[row.start * old_width + column.start])
+                })
                 .collect();
-            sample.label = Label::Segmentation { height, width, classes };
+            sample.label = Label::Segmentation {
+                height,
+                width,
+                classes,
+            };
         }
-        let (sy, sx) = (old_height as f64 / height as f64, old_width as f64 / width as f64);
-        sample.geo = sample.geo.map(|geo| compose(&geo, [0.0, sx, 0.0, 0.0, 0.0, sy]));
+        let (sy, sx) = (
+            old_height as f64 / height as f64,
+            old_width as f64 / width as f64,
+        );
+        sample.geo = sample
+            .geo
+            .map(|geo| compose(&geo, [0.0, sx, 0.0, 0.0, 0.0, sy]));
         sample.image = Image::new(image.bands.clone(), image.unit, height, width, data)?;
         sample.valid = valid;
         Ok(sample)
@@ -89,14 +112,22 @@ fn separable(values: &[f32], old_width: usize, rows: &[Taps], columns: &[Taps]) 
     for line in values.chunks_exact(old_width) {
         for tap in columns {
             let source = &line[tap.start..tap.start + tap.weights.len()];
-            wide.push(source.iter().zip(&tap.weights).map(|(value, weight)| value * weight).sum());
+            wide.push(
+                source
+                    .iter()
+                    .zip(&tap.weights)
+                    .map(|(value, weight)| value * weight)
+                    .sum(),
+            );
         }
     }
     let mut result = vec![0f32; rows.len() * width];
     for (line, tap) in result.chunks_exact_mut(width).zip(rows) {
         for (k, &weight) in tap.weights.iter().enumerate() {
             let source = &wide[(tap.start + k) * width..(tap.start + k + 1) * width];
-            line.iter_mut().zip(source).for_each(|(sum, value)| *sum += weight * value);
+            line.iter_mut()
+                .zip(source)
+                .for_each(|(sum, value)| *sum += weight * value);
         }
     }
     result

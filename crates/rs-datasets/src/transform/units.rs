@@ -45,15 +45,26 @@ impl ConvertUnit {
     pub fn result_unit(&self, from: InputUnit) -> Result<InputUnit, DataError> {
         use InputUnit as U;
         let wrong = |expected: &str| {
-            Err(DataError::Unit { step: "convert_unit", expected: expected.into(), found: format!("{from:?}") })
+            Err(DataError::Unit {
+                step: "convert_unit",
+                expected: expected.into(),
+                found: format!("{from:?}"),
+            })
         };
         match (self.to, from) {
-            (TargetUnit::Reflectance {}, U::DigitalNumber { .. } | U::Reflectance) => Ok(U::Reflectance),
-            (TargetUnit::DigitalNumber { scale, offset }, U::DigitalNumber { .. } | U::Reflectance) => {
+            (TargetUnit::Reflectance {}, U::DigitalNumber { .. } | U::Reflectance) => {
+                Ok(U::Reflectance)
+            }
+            (
+                TargetUnit::DigitalNumber { scale, offset },
+                U::DigitalNumber { .. } | U::Reflectance,
+            ) => {
                 if !(scale.is_finite() && scale != 0.0 && offset.is_finite()) {
                     return Err(DataError::Setting {
                         what: "convert_unit".into(),
-                        detail: format!("scale {scale} and offset {offset} must be finite and the scale not 0"),
+                        detail: format!(
+                            "scale {scale} and offset {offset} must be finite and the scale not 0"
+                        ),
                     });
                 }
                 Ok(U::DigitalNumber { scale, offset })
@@ -63,7 +74,9 @@ impl ConvertUnit {
             (TargetUnit::Reflectance {} | TargetUnit::DigitalNumber { .. }, _) => {
                 wrong("digital numbers or reflectance")
             }
-            (TargetUnit::Sigma0Db { .. } | TargetUnit::Sigma0Linear {}, _) => wrong("radar backscatter"),
+            (TargetUnit::Sigma0Db { .. } | TargetUnit::Sigma0Linear {}, _) => {
+                wrong("radar backscatter")
+            }
         }
     }
 
@@ -74,7 +87,9 @@ impl ConvertUnit {
     pub fn apply(&self, mut sample: Sample) -> Result<Sample, DataError> {
         let from = sample.image.unit;
         let to = self.result_unit(from)?;
-        let each = |data: &mut [f32], f: &dyn Fn(f32) -> f32| data.iter_mut().for_each(|value| *value = f(*value));
+        let each = |data: &mut [f32], f: &dyn Fn(f32) -> f32| {
+            data.iter_mut().for_each(|value| *value = f(*value))
+        };
         let data = &mut sample.image.data;
         match (from, to) {
             (InputUnit::DigitalNumber { .. } | InputUnit::Reflectance, _) if from != to => {
@@ -84,15 +99,29 @@ impl ConvertUnit {
                     _ => (1.0, 0.0),
                 };
                 let ((scale, offset), (new_scale, new_offset)) = (linear(from), linear(to));
-                each(data, &|value| (value * scale + offset - new_offset) / new_scale);
+                each(data, &|value| {
+                    (value * scale + offset - new_offset) / new_scale
+                });
             }
-            (InputUnit::Sigma0Db, InputUnit::Sigma0Linear) => each(data, &|value| 10f32.powf(value / 10.0)),
+            (InputUnit::Sigma0Db, InputUnit::Sigma0Linear) => {
+                each(data, &|value| 10f32.powf(value / 10.0))
+            }
             _ => {}
         }
-        if let (TargetUnit::Sigma0Db { floor_db }, InputUnit::Sigma0Linear | InputUnit::Sigma0Db) = (self.to, from) {
+        if let (TargetUnit::Sigma0Db { floor_db }, InputUnit::Sigma0Linear | InputUnit::Sigma0Db) =
+            (self.to, from)
+        {
             let linear = from == InputUnit::Sigma0Linear;
             each(data, &|value| {
-                let db = if linear { if value <= 0.0 { f32::NEG_INFINITY } else { 10.0 * value.log10() } } else { value };
+                let db = if linear {
+                    if value <= 0.0 {
+                        f32::NEG_INFINITY
+                    } else {
+                        10.0 * value.log10()
+                    }
+                } else {
+                    value
+                };
                 // Not `f32::max`, which would turn NaN into the floor and hide a missing pixel.
                 if db < floor_db { floor_db } else { db }
             });
