@@ -12,6 +12,7 @@ mod folder;
 mod manifest;
 mod manifest_rows;
 mod opensarship;
+mod opensarship_table;
 mod own;
 mod registry;
 mod tree;

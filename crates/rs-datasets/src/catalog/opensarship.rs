@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::files::{entry, open_first};
-use super::tree::stem;
-use crate::io::{BandAxis, Dtype, Raster, Samples, Source, decode, parse_csv};
+use super::opensarship_table::{Chip, read_table};
+use crate::io::{BandAxis, Dtype, Raster, Samples, Source, decode};
 use crate::{
     BandSet, DataError, Dataset, DatasetInfo, InputUnit, Label, ReadLimits, Sample, Task, sensors,
 };
@@ -59,21 +59,10 @@ pub struct OpenSarShipConfig {
     pub classes: ShipClasses,
 }
 
-/// One chip: where it is and what it shows.
-#[derive(Debug)]
-struct Chip {
-    id: String,
-    scene: String,
-    stem: String,
-    /// Whether the scene has VH beside VV.
-    dual: bool,
-    class: usize,
-}
-
 /// OpenSARShip chips.
 ///
 /// Layout: `labels.csv` (scene, chip, type), `<scene>/Patch_Cal/<chip>.tif` with the bands **VH, VV** (or VV alone where the
-/// scene has one polarisation), and `<scene>/Patch_Uint8/Visual_<chip>_{vv,vh}.tif` (`Visual_<chip>.tif` for one). Ids are
+/// scene has one polarisation), and `<scene>/Patch_Uint8/Visual_<chip>_{vv,vh}.tif` (`Visual_<chip>.tif` for one; there `Search` is spelled out). Ids are
 /// `<scene>/<chip>`. Chips differ in size; some hold exact zeros where the radar recorded nothing.
 #[derive(Debug)]
 pub struct OpenSarShip {
@@ -109,7 +98,7 @@ impl OpenSarShip {
                 Polarisation::Both => &["VV", "VH"],
             },
         );
-        let (chips, left_out) = chips(&source, config, classes)?;
+        let (chips, left_out) = read_table(&source, config, classes)?;
         let set = Self {
             info: DatasetInfo {
                 name: "opensarship".into(),
@@ -208,145 +197,6 @@ impl OpenSarShip {
         }
         Ok(whole)
     }
-}
-
-impl Chip {
-    /// Name of a file of the chip; `vh` matters for pictures only.
-    fn file(&self, product: Product, vh: bool) -> String {
-        let Self { scene, stem, .. } = self;
-        match (product, self.dual) {
-            (Product::Sigma0, _) => format!("{scene}/Patch_Cal/{stem}.tif"),
-            (Product::Uint8, false) => format!("{scene}/Patch_Uint8/Visual_{stem}.tif"),
-            (Product::Uint8, true) => {
-                format!(
-                    "{scene}/Patch_Uint8/Visual_{stem}_{}.tif",
-                    if vh { "vh" } else { "vv" }
-                )
-            }
-        }
-    }
-}
-
-/// The chips of `labels.csv` that the configuration asks for, sorted by id, and how many it leaves out.
-fn chips(
-    source: &Source,
-    config: OpenSarShipConfig,
-    classes: &[&str],
-) -> Result<(Vec<Chip>, usize), DataError> {
-    /// Types of ship that AIS messages name (ITU-R M.1371), as the chips' file names spell them.
-    const TYPES: [&str; 22] = [
-        "Cargo",
-        "Tanker",
-        "Other Type",
-        "Passenger",
-        "Tug",
-        "Fishing",
-        "Law Enforcement",
-        "Search",
-        "Dredging",
-        "High Speed Craft",
-        "Pilot Vessel",
-        "Port Tender",
-        "Towing",
-        "Wing In Ground",
-        "Diving",
-        "Military",
-        "Sailing",
-        "Pleasure Craft",
-        "Anti-pollution",
-        "Medical Transport",
-        "Reserved",
-        "Unspecified",
-    ];
-    let path = source.path_of("labels.csv");
-    let text = String::from_utf8(source.read("labels.csv")?).map_err(|_| DataError::Manifest {
-        path: path.clone(),
-        place: "line 1".into(),
-        detail: "the table is no UTF-8 text; save it as UTF-8".into(),
-    })?;
-    let records = parse_csv(&text, &path)?;
-    if records
-        .first()
-        .is_none_or(|header| header.fields != ["scene", "chip", "type"])
-    {
-        return Err(DataError::Manifest {
-            path,
-            place: "line 1".into(),
-            detail: "the columns must be scene, chip, type".into(),
-        });
-    }
-    let (mut chips, mut left_out) = (Vec::new(), 0);
-    for record in &records[1..] {
-        // `parse_csv` gives every record the three fields of the header.
-        let [scene, chip, kind] = record.fields.as_slice() else {
-            continue;
-        };
-        let place = format!("line {}", record.line);
-        if !TYPES.contains(&kind.as_str()) {
-            return Err(DataError::UnknownLabel {
-                path,
-                place,
-                label: kind.clone(),
-                available: TYPES.join(", "),
-            });
-        }
-        let class = classes
-            .iter()
-            .position(|class| class == kind)
-            .or_else(|| classes.iter().position(|c| *c == "Other"));
-        let dual = is_dual(scene).ok_or_else(|| DataError::Manifest {
-            path: path.clone(),
-            place,
-            detail: format!(
-                "scene `{scene}` names neither 1SDV (VV and VH) nor 1SSV (VV); only these are read"
-            ),
-        })?;
-        let (Some(class), true) = (class, dual || config.polarisation == Polarisation::Vv) else {
-            left_out += 1;
-            continue;
-        };
-        let stem = stem(chip).to_owned();
-        let chip = Chip {
-            id: format!("{scene}/{stem}"),
-            scene: scene.clone(),
-            stem,
-            dual,
-            class,
-        };
-        for vh in [false, true] {
-            let name = chip.file(config.product, vh && dual);
-            if !source.contains(&name) {
-                return Err(DataError::Missing {
-                    path: source.path_of(&name),
-                    remedy: format!(
-                        "line {} of labels.csv lists it: fetch it, or take the line out",
-                        record.line
-                    ),
-                });
-            }
-        }
-        chips.push(chip);
-    }
-    chips.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    if let Some(pair) = chips.windows(2).find(|pair| pair[0].id == pair[1].id) {
-        return Err(DataError::DuplicateId {
-            root: path,
-            id: pair[0].id.clone(),
-            first: "one line".into(),
-            second: "another".into(),
-        });
-    }
-    Ok((chips, left_out))
-}
-
-/// Whether a Sentinel-1 product has VV and VH (`1SDV`) or VV alone (`1SSV`); `None` for other polarisations.
-fn is_dual(scene: &str) -> Option<bool> {
-    let mut parts = scene.split('_');
-    parts.find_map(|part| match part {
-        "1SDV" => Some(true),
-        "1SSV" => Some(false),
-        _ => None,
-    })
 }
 
 impl Dataset for OpenSarShip {

@@ -138,6 +138,10 @@ fn best_ratio(compression: u16) -> Option<u64> {
         8 | 32946 => Some(1032),
         // PackBits: 128 bytes in two.
         32773 => Some(64),
+        // ZSTD: a block of one repeated byte, 128 KiB in four bytes.
+        50000 => Some(32_768),
+        // JPEG: 16 x 16 pixels of three colours in six bits.
+        7 => Some(1024),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 //! Every reader compares the size that a header claims with the real number of bytes and with [`ReadLimits`] before it
 //! allocates, and every error names the file.
 
+mod archive;
 mod atomic;
 mod csv;
 mod decode;

@@ -28,6 +28,14 @@ pub fn decode_picture(bytes: &[u8], path: &Path, limits: &ReadLimits) -> Result<
             ));
         }
     };
+    // The decoder fills what is missing with grey; half a picture is no picture.
+    if format == ImageFormat::Jpeg && !reaches_end_of_jpeg(bytes) {
+        return Err(corrupt(
+            path,
+            name,
+            format!("its {} bytes end before the end marker", bytes.len()),
+        ));
+    }
     let failed = |error: image::ImageError| corrupt(path, name, error.to_string());
     let mut allowed = image::Limits::no_limits();
     allowed.max_alloc = Some(limits.max_decoded_bytes);
@@ -91,6 +99,35 @@ pub fn decode_picture(bytes: &[u8], path: &Path, limits: &ReadLimits) -> Result<
         valid,
         geo: None,
     })
+}
+
+/// Whether the chain of JPEG segments leads to the end-of-image marker (ITU-T T.81, annex B).
+fn reaches_end_of_jpeg(bytes: &[u8]) -> bool {
+    // Behind the start-of-image marker.
+    let mut at = 2;
+    while let Some(&[0xff, marker]) = bytes.get(at..at + 2) {
+        match marker {
+            0xd9 => return true,
+            // Fill bytes, and markers without a length.
+            0xff => at += 1,
+            0x01 | 0xd0..=0xd8 => at += 2,
+            _ => {
+                let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
+                    return false;
+                };
+                at += 2 + usize::from(u16::from_be_bytes([high, low]));
+                if marker == 0xda {
+                    // Coded data run to the next marker that is neither an escaped 0xff nor a restart.
+                    let coded = bytes.get(at..).unwrap_or_default();
+                    let end = coded
+                        .windows(2)
+                        .position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7));
+                    at += end.unwrap_or(coded.len());
+                }
+            }
+        }
+    }
+    false
 }
 
 /// Takes the last band off as a validity mask; `None` when nothing is fully transparent.

@@ -1,14 +1,11 @@
 //! Files of a folder or members of a zip archive, read through one interface.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-use zip::ZipArchive;
-
 use super::ReadLimits;
-use super::shared_file::SharedFile;
+use super::archive::Archive;
 use crate::DataError;
 
 /// Folders deeper than this are not searched: no data set is, and a link that leads back to its parent would never end.
@@ -27,10 +24,7 @@ pub struct Source {
 #[derive(Debug)]
 enum Kind {
     Folder,
-    Zip {
-        archive: ZipArchive<SharedFile>,
-        members: BTreeMap<String, usize>,
-    },
+    Zip(Archive),
 }
 
 impl Source {
@@ -61,7 +55,7 @@ impl Source {
         let kind = if meta.is_dir() {
             Kind::Folder
         } else {
-            open_zip(path)?
+            Kind::Zip(Archive::open(path)?)
         };
         Ok(Self {
             root: path.into(),
@@ -91,7 +85,7 @@ impl Source {
     /// [`DataError::Io`] when a folder cannot be read.
     pub fn list(&self) -> Result<Vec<String>, DataError> {
         match &self.kind {
-            Kind::Zip { members, .. } => Ok(members.keys().cloned().collect()),
+            Kind::Zip(archive) => Ok(archive.members.keys().cloned().collect()),
             Kind::Folder => {
                 let mut names = Vec::new();
                 walk(&self.root, "", 0, &mut names)?;
@@ -112,8 +106,9 @@ impl Source {
                 .filter(|(_, is_folder)| *is_folder)
                 .map(|(name, _)| name)
                 .collect(),
-            Kind::Zip { members, .. } => {
-                let below = members
+            Kind::Zip(archive) => {
+                let below = archive
+                    .members
                     .keys()
                     .filter_map(|name| name.strip_prefix(prefix)?.split_once('/'));
                 below
@@ -130,7 +125,7 @@ impl Source {
     pub fn contains(&self, name: &str) -> bool {
         match &self.kind {
             Kind::Folder => inside(&self.root, name).is_ok_and(|path| path.is_file()),
-            Kind::Zip { members, .. } => members.contains_key(name),
+            Kind::Zip(archive) => archive.members.contains_key(name),
         }
     }
 
@@ -142,13 +137,12 @@ impl Source {
     pub fn read(&self, name: &str) -> Result<Vec<u8>, DataError> {
         match &self.kind {
             Kind::Folder => read_file(&inside(&self.root, name)?, &self.limits),
-            Kind::Zip { archive, members } => {
+            Kind::Zip(archive) => {
                 let path = self.path_of(name);
-                let Some(&index) = members.get(name) else {
-                    return Err(missing(path));
-                };
-                // The directory of the archive is shared by the clones, only the position in the file is not.
-                read_member(archive.clone(), index, &path, &self.limits)
+                match archive.members.get(name) {
+                    Some(&index) => archive.read(index, &path, &self.limits),
+                    None => Err(missing(path)),
+                }
             }
         }
     }
@@ -239,75 +233,6 @@ fn walk(
     Ok(())
 }
 
-fn hidden(name: &str) -> bool {
+pub(super) fn hidden(name: &str) -> bool {
     name.starts_with('.') || name == "__MACOSX"
-}
-
-fn open_zip(path: &Path) -> Result<Kind, DataError> {
-    let file = File::open(path).map_err(|source| DataError::Io {
-        action: "open",
-        path: path.into(),
-        source,
-    })?;
-    let archive = ZipArchive::new(SharedFile::new(file)).map_err(|error| zip_error(path, error))?;
-    let mut members = BTreeMap::new();
-    for index in 0..archive.len() {
-        let Some(name) = archive.name_for_index(index) else {
-            continue;
-        };
-        if !name.ends_with('/') && !name.split('/').any(hidden) {
-            members.insert(name.to_owned(), index);
-        }
-    }
-    Ok(Kind::Zip { archive, members })
-}
-
-fn read_member(
-    mut archive: ZipArchive<SharedFile>,
-    index: usize,
-    path: &Path,
-    limits: &ReadLimits,
-) -> Result<Vec<u8>, DataError> {
-    let member = archive
-        .by_index(index)
-        .map_err(|error| zip_error(path, error))?;
-    let (size, packed) = (member.size(), member.compressed_size());
-    limits.check_file(path, size)?;
-    // Deflate packs at most 1032 to 1: a larger claim is no reason to allocate.
-    let capacity = size.min(packed.saturating_mul(1032));
-    let mut bytes = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
-    let mut reader = member.take(limits.max_file_bytes.saturating_add(1));
-    reader
-        .read_to_end(&mut bytes)
-        .map_err(|error| corrupt(path, error.to_string()))?;
-    limits.check_file(path, bytes.len() as u64)?;
-    if bytes.len() as u64 != size {
-        return Err(corrupt(
-            path,
-            format!(
-                "{} bytes unpacked, the directory claims {size}",
-                bytes.len()
-            ),
-        ));
-    }
-    Ok(bytes)
-}
-
-fn zip_error(path: &Path, error: zip::result::ZipError) -> DataError {
-    match error {
-        zip::result::ZipError::UnsupportedArchive(detail) => DataError::Unsupported {
-            path: path.into(),
-            detail: detail.into(),
-            remedy: "pack the archive again with deflate and without a password",
-        },
-        other => corrupt(path, other.to_string()),
-    }
-}
-
-fn corrupt(path: &Path, detail: String) -> DataError {
-    DataError::Corrupt {
-        path: path.into(),
-        format: "zip",
-        detail,
-    }
 }
