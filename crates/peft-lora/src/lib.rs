@@ -1,1 +1,30 @@
-//! See the crate description in Cargo.toml.
+//! Adapting a pretrained vision transformer with few parameters: methods that act on its weights, over the seam of
+//! [`vit_backbone`].
+
+mod adapter;
+mod config;
+mod count;
+mod error;
+mod listing;
+mod lora_config;
+mod merge;
+mod methods;
+mod params;
+pub mod peft_format;
+mod place;
+mod presets;
+pub mod targets;
+
+pub use adapter::PeftAdapter;
+pub use config::{BitFitConfig, MethodConfig};
+pub use count::ParameterCount;
+pub use error::PeftError;
+pub use lora_config::{LoraConfig, LoraInit, MAX_RANK};
+pub use merge::output_difference;
+pub use methods::{BiasSite, BitFit, Frozen, Full, Lora, LoraMap, NormTuning, Scratch, SiteBias};
+pub use peft_format::{
+    BaseCheck, BaseIdentity, HostArray, LoadOptions, LoadReport, LoadedAdapter, SavedHead,
+};
+pub use place::{QkvPart, Target, linear_dims};
+pub use presets::PRESETS;
+pub use targets::{PlannedMap, plan};

@@ -55,7 +55,8 @@ pub fn perturbed<B: Backend, M: Module<B>>(module: M, seed: u64, size: f32) -> M
                 let trained = value.is_require_grad();
                 let moved = value.clone().detach()
                     + Tensor::from_data(TensorData::new(values, shape), &value.device());
-                moved.set_require_grad(trained)
+                // Detached once more: only a leaf can be told to collect a gradient.
+                moved.detach().set_require_grad(trained)
             })
         }
     }

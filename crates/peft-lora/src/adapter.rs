@@ -1,0 +1,159 @@
+//! The adapter: one value of any method, a burn module that holds only its own parameters, handed to the forward pass.
+
+use burn::module::Module;
+use burn::nn::{LayerNorm, Linear};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use vit_backbone::{
+    LayerScale, LayerScaleSite, LinearMap, LinearSite, NormSite, Seam, TokenEmbed, Vit, VitConfig,
+};
+
+use crate::config::MethodConfig;
+use crate::error::PeftError;
+use crate::methods::{BitFit, Frozen, Full, Lora, NormTuning, Scratch};
+use crate::place::linear_dims;
+
+/// An adapter of any method. All its parameters are trainable; the base's are not among them.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // One adapter per model: the unused bytes do not matter, a box would be no module.
+pub enum PeftAdapter<B: Backend> {
+    /// Nothing trained.
+    Frozen(Frozen<B>),
+    /// A trained copy of everything.
+    Full(Full<B>),
+    /// A trained backbone with new random weights.
+    Scratch(Scratch<B>),
+    /// Trained copies of the norms.
+    NormTuning(NormTuning<B>),
+    /// Trained copies of the biases.
+    BitFit(BitFit<B>),
+    /// Trained low-rank updates.
+    Lora(Lora<B>),
+}
+
+impl MethodConfig {
+    /// Builds the adapter for a backbone. At this point its outputs are the backbone's own (but for `Scratch`), and all
+    /// random numbers come from `seed`, drawn on the host: the same on every backend.
+    ///
+    /// The base is only read; the caller freezes it (`no_grad`) if it is on a differentiating backend.
+    ///
+    /// # Errors
+    /// What [`MethodConfig::validate`] and [`crate::plan`] report; [`PeftError::OtherArchitecture`] if `config` does not
+    /// describe `base`.
+    pub fn init<B: Backend>(
+        &self,
+        base: &Vit<B>,
+        config: &VitConfig,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<PeftAdapter<B>, PeftError> {
+        check_architecture(base, config)?;
+        Ok(match self {
+            Self::Frozen => PeftAdapter::Frozen(Frozen::new()),
+            Self::Full => PeftAdapter::Full(Full::copy_of(base)),
+            Self::Scratch => PeftAdapter::Scratch(Scratch::init(config, seed, device)?),
+            Self::NormTuning => PeftAdapter::NormTuning(NormTuning::copy_of(base)),
+            Self::BitFit(bitfit) => PeftAdapter::BitFit(BitFit::copy_of(base, bitfit)),
+            Self::Lora(lora) => PeftAdapter::Lora(Lora::init(lora, config, seed, device)?),
+        })
+    }
+}
+
+impl<B: Backend> PeftAdapter<B> {
+    /// Number of trainable scalars.
+    pub fn trainable_parameters(&self) -> usize {
+        self.num_params()
+    }
+}
+
+/// Refuses a configuration that does not describe the backbone's sizes.
+pub(crate) fn check_architecture<B: Backend>(
+    base: &Vit<B>,
+    config: &VitConfig,
+) -> Result<(), PeftError> {
+    config.validate()?;
+    let differ = |what: &str, found: String, expected: String| {
+        if found == expected {
+            return Ok(());
+        }
+        Err(PeftError::OtherArchitecture {
+            expected: format!("{what} {expected}"),
+            found: format!("{what} {found}"),
+        })
+    };
+    differ(
+        "depth",
+        base.blocks.len().to_string(),
+        config.depth.to_string(),
+    )?;
+    differ(
+        "final norm",
+        base.norm.is_some().to_string(),
+        config.final_norm.to_string(),
+    )?;
+    for site in base.linear_sites() {
+        let expected = linear_dims(site.map, config);
+        let [inputs, outputs] = base.linear(site).weight.val().dims();
+        differ(
+            &format!("{site}, inputs and outputs"),
+            format!("{:?}", (inputs, outputs)),
+            format!("{expected:?}"),
+        )?;
+        if site.map == LinearMap::Qkv {
+            let bias = base.linear(site).bias.is_some();
+            differ(
+                &format!("{site}, bias"),
+                bias.to_string(),
+                config.qkv_bias.to_string(),
+            )?;
+        }
+    }
+    let embed = [
+        config.in_channels * config.patch_size * config.patch_size,
+        config.dim,
+    ];
+    differ(
+        "patch embedding",
+        format!("{:?}", base.embed.proj.weight.val().dims()),
+        format!("{embed:?}"),
+    )
+}
+
+/// Hands a call to the method behind the adapter.
+macro_rules! delegate {
+    ($self:ident, $method:ident, $($argument:expr),*) => {
+        match $self {
+            Self::Frozen(inner) => inner.$method($($argument),*),
+            Self::Full(inner) => inner.$method($($argument),*),
+            Self::Scratch(inner) => inner.$method($($argument),*),
+            Self::NormTuning(inner) => inner.$method($($argument),*),
+            Self::BitFit(inner) => inner.$method($($argument),*),
+            Self::Lora(inner) => inner.$method($($argument),*),
+        }
+    };
+}
+
+impl<B: Backend> Seam<B> for PeftAdapter<B> {
+    type State = ();
+
+    fn embed(&self, base: &TokenEmbed<B>, image: Tensor<B, 4>) -> (Tensor<B, 3>, ()) {
+        delegate!(self, embed, base, image)
+    }
+
+    fn linear(&self, site: LinearSite, base: &Linear<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        delegate!(self, linear, site, base, x)
+    }
+
+    fn norm(&self, site: NormSite, base: &LayerNorm<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        delegate!(self, norm, site, base, x)
+    }
+
+    fn layer_scale(
+        &self,
+        site: LayerScaleSite,
+        base: &LayerScale<B>,
+        x: Tensor<B, 3>,
+    ) -> Tensor<B, 3> {
+        delegate!(self, layer_scale, site, base, x)
+    }
+}

@@ -1,0 +1,204 @@
+//! What to train, as data: one method with its numbers. Unknown keys are errors, and nothing is checked later than here.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::PeftError;
+use crate::lora_config::LoraConfig;
+
+/// One way of adapting a pretrained backbone. In files: a table with the key `method` and the method's own keys.
+///
+/// ```
+/// use peft_lora::MethodConfig;
+/// let text = r#"{ "method": "lora", "rank": 8, "alpha": 16.0, "targets": ["qkv.q", "qkv.v"] }"#;
+/// let method: MethodConfig = serde_json::from_str(text).unwrap();
+/// assert_eq!(method.name(), "lora");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "RawMethod", into = "RawMethod")]
+pub enum MethodConfig {
+    /// Nothing of the backbone is trained; only the head is. File name: `frozen`.
+    Frozen,
+    /// Every parameter of a copy of the backbone is trained. File name: `full`.
+    Full,
+    /// As `Full`, but from a new random initialisation: what pretraining is worth. File name: `scratch`.
+    Scratch,
+    /// Gain and bias of every LayerNorm (Zhao et al., Tuning LayerNorm in Attention, ICLR 2024). File name: `norm_tuning`.
+    NormTuning,
+    /// Every bias vector (Zaken et al., BitFit, ACL 2022). File name: `bitfit`.
+    BitFit(BitFitConfig),
+    /// Low-rank updates of chosen linear maps (Hu et al., LoRA, ICLR 2022). File name: `lora`.
+    Lora(LoraConfig),
+}
+
+/// Which biases BitFit trains, beside those of the linear maps of every block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BitFitConfig {
+    /// Also the biases (beta) of every LayerNorm. Default: true, as the published parameter counts include them.
+    pub norms: bool,
+    /// Also the bias of the patch embedding. Default: true.
+    pub patch_embed: bool,
+}
+
+impl Default for BitFitConfig {
+    fn default() -> Self {
+        Self {
+            norms: true,
+            patch_embed: true,
+        }
+    }
+}
+
+impl MethodConfig {
+    /// BitFit over every bias.
+    pub fn bitfit() -> Self {
+        Self::BitFit(BitFitConfig::default())
+    }
+
+    /// The method's name in files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Frozen => "frozen",
+            Self::Full => "full",
+            Self::Scratch => "scratch",
+            Self::NormTuning => "norm_tuning",
+            Self::BitFit(_) => "bitfit",
+            Self::Lora(_) => "lora",
+        }
+    }
+
+    /// A short name for tables: `LoRA r=8 (qkv.q, qkv.v)`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Frozen => "Frozen".into(),
+            Self::Full => "Full fine-tuning".into(),
+            Self::Scratch => "From scratch".into(),
+            Self::NormTuning => "Norm tuning".into(),
+            Self::BitFit(_) => "BitFit".into(),
+            Self::Lora(lora) => {
+                let kind = if lora.rslora { "rsLoRA" } else { "LoRA" };
+                format!("{kind} r={} ({})", lora.rank, lora.targets.join(", "))
+            }
+        }
+    }
+
+    /// Checks every number that can be checked without a backbone.
+    ///
+    /// # Errors
+    /// [`PeftError::InvalidConfig`], naming the field.
+    pub fn validate(&self) -> Result<(), PeftError> {
+        match self {
+            Self::Lora(lora) => lora.validate(),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Builds the error for one field.
+pub(crate) fn invalid(
+    field: impl Into<String>,
+    found: impl ToString,
+    expected: impl Into<String>,
+) -> PeftError {
+    PeftError::InvalidConfig {
+        field: field.into(),
+        found: found.to_string(),
+        expected: expected.into(),
+    }
+}
+
+/// The file form. Struct variants, because serde ignores unknown keys beside a tagged unit variant.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+enum RawMethod {
+    Frozen {},
+    Full {},
+    Scratch {},
+    NormTuning {},
+    #[serde(rename = "bitfit")]
+    BitFit(BitFitConfig),
+    Lora(LoraConfig),
+}
+
+impl From<RawMethod> for MethodConfig {
+    fn from(raw: RawMethod) -> Self {
+        match raw {
+            RawMethod::Frozen {} => Self::Frozen,
+            RawMethod::Full {} => Self::Full,
+            RawMethod::Scratch {} => Self::Scratch,
+            RawMethod::NormTuning {} => Self::NormTuning,
+            RawMethod::BitFit(config) => Self::BitFit(config),
+            RawMethod::Lora(config) => Self::Lora(config),
+        }
+    }
+}
+
+impl From<MethodConfig> for RawMethod {
+    fn from(method: MethodConfig) -> Self {
+        match method {
+            MethodConfig::Frozen => Self::Frozen {},
+            MethodConfig::Full => Self::Full {},
+            MethodConfig::Scratch => Self::Scratch {},
+            MethodConfig::NormTuning => Self::NormTuning {},
+            MethodConfig::BitFit(config) => Self::BitFit(config),
+            MethodConfig::Lora(config) => Self::Lora(config),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lora_config::LoraInit;
+
+    #[test]
+    fn every_method_survives_a_file() {
+        let mut methods = vec![
+            MethodConfig::Frozen,
+            MethodConfig::Full,
+            MethodConfig::Scratch,
+            MethodConfig::NormTuning,
+            MethodConfig::BitFit(BitFitConfig {
+                norms: false,
+                patch_embed: true,
+            }),
+        ];
+        let mut lora = LoraConfig::new(8, 16.0, ["qkv.q", "qkv.v"]);
+        lora.rank_pattern.insert("blocks.0.attn.qkv".into(), 4);
+        lora.alpha_pattern.insert("fc1".into(), 2.0);
+        lora.init = LoraInit::Gaussian;
+        methods.push(MethodConfig::Lora(lora));
+        for method in methods {
+            let json = serde_json::to_string(&method).unwrap();
+            assert_eq!(
+                serde_json::from_str::<MethodConfig>(&json).unwrap(),
+                method,
+                "{json}"
+            );
+            let text = toml::to_string(&method).unwrap();
+            assert_eq!(
+                toml::from_str::<MethodConfig>(&text).unwrap(),
+                method,
+                "{text}"
+            );
+            assert!(
+                json.contains(&format!("\"method\":\"{}\"", method.name())),
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_in_every_method() {
+        for text in [
+            "method = 'frozen'\nrank = 3",
+            "method = 'norm_tuning'\nnorms = true",
+            "method = 'bitfit'\nnorm = true",
+            "method = 'lora'\nrank = 2\nalpha = 2.0\ntargets = ['qkv']\ndropuot = 0.1",
+            "method = 'lorra'",
+            "rank = 2",
+        ] {
+            assert!(toml::from_str::<MethodConfig>(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Loading an adapter with its head from a directory, onto a base that it fits.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::backend::Backend;
+use vit_backbone::{Vit, VitConfig};
+
+use super::PREFIX;
+use super::adapter_config::{AdapterJson, unsupported};
+use super::array::SavedHead;
+use super::describe::describe;
+use super::directory::{CONFIG_FILE, EXTRA_FILE, RECORD_FILE, TENSOR_FILE, read_capped};
+use super::lora_file::{init_of, lora_of, read_lora};
+use super::methods::{LN_TUNING, LORA, OWN, arrays_of, filled, template};
+use super::record::{JSON_LIMIT, Record, check_hash};
+use super::tensors::read_tensors;
+use super::vit_names::Named;
+use crate::adapter::{PeftAdapter, check_architecture};
+use crate::config::MethodConfig;
+use crate::error::PeftError;
+
+/// What a load may accept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// SHA-256 of the checkpoint file of the base at hand. If given, an adapter of another base is an error.
+    pub base_sha256: Option<String>,
+    /// Accept an adapter of another base; its outputs are then not those it was trained for.
+    pub allow_other_base: bool,
+}
+
+/// Whether the base is the one that the adapter was trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaseCheck {
+    /// It is: the hashes are equal.
+    Same,
+    /// It is not, and `allow_other_base` was set.
+    Other,
+    /// Nobody can tell: the file records no hash (Python peft writes none), or none was given.
+    Unknown,
+}
+
+/// An adapter from a directory.
+#[derive(Debug)]
+pub struct LoadedAdapter<B: Backend> {
+    /// The adapter, every parameter trainable.
+    pub adapter: PeftAdapter<B>,
+    /// What it is, as data.
+    pub method: MethodConfig,
+    /// The head that was trained with it, if the directory holds one.
+    pub head: Option<SavedHead>,
+    /// What was found.
+    pub report: LoadReport,
+}
+
+/// What was found in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadReport {
+    /// Number of tensors read, the head's included.
+    pub tensors: usize,
+    /// Whether the base is the right one.
+    pub base: BaseCheck,
+    /// Remarks, each a sentence.
+    pub notes: Vec<String>,
+}
+
+impl<B: Backend> PeftAdapter<B> {
+    /// Reads a PEFT directory, written here or by Python peft, for `base`; see [the format](crate::peft_format).
+    ///
+    /// # Errors
+    /// [`PeftError::OtherBase`]; [`PeftError::Keys`] and [`PeftError::Shapes`] with every name that does not fit;
+    /// [`PeftError::Unsupported`] for what changes the function and is not computed here; [`PeftError::Json`],
+    /// [`PeftError::SafeTensors`], [`PeftError::DType`], [`PeftError::TooLarge`], [`PeftError::Io`] for unreadable files;
+    /// [`PeftError::NotFinite`] for diverged weights.
+    pub fn load(
+        directory: &Path,
+        base: &Vit<B>,
+        config: &VitConfig,
+        options: &LoadOptions,
+        device: &B::Device,
+    ) -> Result<LoadedAdapter<B>, PeftError> {
+        check_architecture(base, config)?;
+        let path = directory.join(CONFIG_FILE);
+        let bytes = read_capped(&path, JSON_LIMIT)?;
+        let json: AdapterJson =
+            serde_json::from_slice(&bytes).map_err(|source| PeftError::Json {
+                path: path.clone(),
+                source,
+            })?;
+        let record_path = directory.join(RECORD_FILE);
+        let record = Record::read(&record_path)?;
+        let recorded = record
+            .as_ref()
+            .and_then(|record| record.base_sha256.as_deref());
+        let base_check = check_base(&record_path, recorded, options)?;
+
+        let tensor_path = directory.join(TENSOR_FILE);
+        let mut arrays = read_tensors(&tensor_path)?;
+        for (key, array) in &arrays {
+            array.require_finite(key)?;
+        }
+        let tensors = arrays.len();
+        let saves_head = json.saves_head(&path)?;
+        let head = take_head(&mut arrays, directory, saves_head)?;
+        let mut notes = Vec::new();
+        let recorded = record.map(|record| record.method);
+        let (adapter, method) = match json.peft_type.as_str() {
+            LORA => {
+                let lora = json.lora(&path)?;
+                let maps = read_lora(&json, &lora, config, arrays, &path, &tensor_path)?;
+                let described = describe(
+                    &maps,
+                    config.depth,
+                    lora.lora_dropout,
+                    lora.use_rslora,
+                    init_of(&lora.init_lora_weights),
+                );
+                let (adapter, method) =
+                    lora_of(&maps, described, recorded, config, &mut notes, device)?;
+                (PeftAdapter::Lora(adapter), MethodConfig::Lora(method))
+            }
+            other => {
+                let method = other_method(other, recorded, &path)?;
+                let Some(template) = template(&method, base) else {
+                    return Err(unsupported(
+                        &path,
+                        format!("`peft_type` {other} with the record of a LoRA"),
+                    ));
+                };
+                let expected = arrays_of(&template)
+                    .into_iter()
+                    .map(|(name, array)| (name, array.shape))
+                    .collect();
+                let arrays = checked(&tensor_path, arrays, &expected)?;
+                (filled(template, arrays, config, device)?, method)
+            }
+        };
+        Ok(LoadedAdapter {
+            adapter,
+            method,
+            head,
+            report: LoadReport {
+                tensors,
+                base: base_check,
+                notes,
+            },
+        })
+    }
+}
+
+/// Compares the hash recorded with the one at hand.
+fn check_base(
+    path: &Path,
+    recorded: Option<&str>,
+    options: &LoadOptions,
+) -> Result<BaseCheck, PeftError> {
+    if let Some(hash) = &options.base_sha256 {
+        check_hash(hash)?;
+    }
+    match (recorded, options.base_sha256.as_deref()) {
+        (Some(expected), Some(found)) if expected == found => Ok(BaseCheck::Same),
+        (Some(_), Some(_)) if options.allow_other_base => Ok(BaseCheck::Other),
+        (Some(expected), Some(found)) => Err(PeftError::OtherBase {
+            path: path.to_owned(),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        }),
+        _ => Ok(BaseCheck::Unknown),
+    }
+}
+
+/// The method of a directory that is no LoRA.
+fn other_method(
+    peft_type: &str,
+    recorded: Option<MethodConfig>,
+    path: &Path,
+) -> Result<MethodConfig, PeftError> {
+    let by_type = match peft_type {
+        LN_TUNING => MethodConfig::NormTuning,
+        other => match other.strip_prefix(OWN) {
+            Some("FROZEN") => MethodConfig::Frozen,
+            Some("FULL") => MethodConfig::Full,
+            Some("SCRATCH") => MethodConfig::Scratch,
+            Some("BITFIT") => MethodConfig::bitfit(),
+            _ => {
+                let what = format!(
+                    "`peft_type` is {other}; LORA, LN_TUNING and this program's {OWN}* types are read"
+                );
+                return Err(unsupported(path, what));
+            }
+        },
+    };
+    match recorded {
+        // The record tells a BitFit's options.
+        Some(recorded) if recorded.name() == by_type.name() => Ok(recorded),
+        Some(recorded) => {
+            let what = format!(
+                "`peft_type` is {peft_type}, but {RECORD_FILE} says `{}`",
+                recorded.name()
+            );
+            Err(unsupported(path, what))
+        }
+        None => Ok(by_type),
+    }
+}
+
+/// Takes the head's arrays out of the file's.
+fn take_head(
+    arrays: &mut Named,
+    directory: &Path,
+    expected: bool,
+) -> Result<Option<SavedHead>, PeftError> {
+    let key = |name: &str| format!("{PREFIX}head.{name}");
+    let (weight, bias) = (arrays.remove(&key("weight")), arrays.remove(&key("bias")));
+    let Some(weight) = weight else {
+        if expected || bias.is_some() {
+            return Err(PeftError::Keys {
+                path: directory.join(TENSOR_FILE),
+                missing: vec![key("weight")],
+                unexpected: Vec::new(),
+            });
+        }
+        return Ok(None);
+    };
+    let mut head = SavedHead::new(weight, bias)?;
+    let extra = directory.join(EXTRA_FILE);
+    if extra.exists() {
+        head.extra = read_tensors(&extra)?;
+    }
+    Ok(Some(head))
+}
+
+/// The arrays without PEFT's prefix, if their names and shapes are exactly those expected.
+pub(crate) fn checked(
+    path: &Path,
+    arrays: Named,
+    expected: &BTreeMap<String, Vec<usize>>,
+) -> Result<Named, PeftError> {
+    let missing: Vec<String> = expected
+        .keys()
+        .map(|name| format!("{PREFIX}{name}"))
+        .filter(|key| !arrays.contains_key(key))
+        .collect();
+    let (mut found, mut unexpected, mut mismatches) = (Named::new(), Vec::new(), Vec::new());
+    for (key, array) in arrays {
+        let name = key.strip_prefix(PREFIX).unwrap_or_default();
+        match expected.get(name) {
+            None => unexpected.push(key),
+            Some(shape) if *shape != array.shape => {
+                mismatches.push(format!("{key}: {:?} instead of {shape:?}", array.shape));
+            }
+            Some(_) => {
+                found.insert(name.to_owned(), array);
+            }
+        }
+    }
+    if !missing.is_empty() || !unexpected.is_empty() {
+        return Err(PeftError::Keys {
+            path: path.to_owned(),
+            missing,
+            unexpected,
+        });
+    }
+    if !mismatches.is_empty() {
+        return Err(PeftError::Shapes {
+            path: path.to_owned(),
+            mismatches,
+        });
+    }
+    Ok(found)
+}

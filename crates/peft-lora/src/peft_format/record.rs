@@ -1,0 +1,91 @@
+//! `rs_peft.json`: what a PEFT directory does not say. Python peft ignores the file.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::adapter_config::unsupported;
+use super::directory::read_capped;
+use crate::config::{MethodConfig, invalid};
+use crate::error::PeftError;
+
+/// The version written, and the newest one read.
+const VERSION: u32 = 1;
+
+/// JSON files of an adapter are below a megabyte; nothing larger is read.
+pub(crate) const JSON_LIMIT: u64 = 16 << 20;
+
+/// The record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Record {
+    /// Version of this file's layout.
+    pub(crate) format_version: u32,
+    /// The method as it was configured: for a LoRA, whether parts of the fused map were adapted.
+    pub(crate) method: MethodConfig,
+    /// SHA-256 of the base's checkpoint file, if it was given.
+    pub(crate) base_sha256: Option<String>,
+}
+
+impl Record {
+    pub(crate) fn new(method: MethodConfig, base_sha256: Option<String>) -> Self {
+        Self {
+            format_version: VERSION,
+            method,
+            base_sha256,
+        }
+    }
+
+    /// Reads the record, `None` if there is none, as in a directory written by Python peft.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, PeftError> {
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: u32,
+        }
+        let bytes = match read_capped(path, JSON_LIMIT) {
+            Ok(bytes) => bytes,
+            Err(PeftError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let json = |source| PeftError::Json {
+            path: path.to_owned(),
+            source,
+        };
+        // The version first: a newer layout may not parse as this one.
+        let version: Version = serde_json::from_slice(&bytes).map_err(json)?;
+        if version.format_version > VERSION {
+            let what = format!(
+                "layout version {}, newer than {VERSION}",
+                version.format_version
+            );
+            return Err(PeftError::Unsupported {
+                path: path.to_owned(),
+                what,
+                remedy: "read it with the version of this program that wrote it".into(),
+            });
+        }
+        if version.format_version == 0 {
+            return Err(unsupported(path, "layout version 0 does not exist".into()));
+        }
+        let record: Self = serde_json::from_slice(&bytes).map_err(json)?;
+        if let Some(hash) = &record.base_sha256 {
+            check_hash(hash)?;
+        }
+        Ok(Some(record))
+    }
+}
+
+/// Refuses what is not a SHA-256 in lowercase hexadecimal digits.
+pub(crate) fn check_hash(hash: &str) -> Result<(), PeftError> {
+    if hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        Ok(())
+    } else {
+        Err(invalid(
+            "base_sha256",
+            hash,
+            "64 lowercase hexadecimal digits",
+        ))
+    }
+}

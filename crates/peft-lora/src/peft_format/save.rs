@@ -1,0 +1,142 @@
+//! Saving an adapter with its head as a directory.
+
+use std::path::Path;
+
+use burn::tensor::backend::Backend;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::PREFIX;
+use super::array::SavedHead;
+use super::describe::{common_json, describe, lora_json};
+use super::directory::{
+    CONFIG_FILE, EXTRA_FILE, RECORD_FILE, TENSOR_FILE, replace_directory, write_file,
+};
+use super::fused::fuse;
+use super::methods::{arrays_of, lora_arrays, peft_type};
+use super::record::{Record, check_hash};
+use super::tensors::tensor_bytes;
+use crate::adapter::PeftAdapter;
+use crate::config::{MethodConfig, invalid};
+use crate::error::PeftError;
+
+/// Which base an adapter belongs to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BaseIdentity {
+    /// SHA-256 of the base's checkpoint file, 64 lowercase hexadecimal digits, as the backbone's load report gives it. Without it
+    /// nobody can tell later whether the adapter is used on the right weights.
+    pub sha256: Option<String>,
+    /// A name or path for people, stored as PEFT's `base_model_name_or_path`.
+    pub name: Option<String>,
+}
+
+impl<B: Backend> PeftAdapter<B> {
+    /// Writes the adapter and its head as a PEFT directory, whole or not at all; see [the format](crate::peft_format).
+    ///
+    /// A directory that already holds an adapter is replaced.
+    ///
+    /// # Errors
+    /// [`PeftError::NotFinite`] for diverged weights, [`PeftError::Head`], [`PeftError::InvalidConfig`] for a malformed hash or a
+    /// `method` that is not this adapter's, [`PeftError::NotAnAdapterDirectory`], [`PeftError::Io`].
+    pub fn save(
+        &self,
+        directory: &Path,
+        method: &MethodConfig,
+        head: Option<&SavedHead>,
+        base: &BaseIdentity,
+    ) -> Result<(), PeftError> {
+        if self.method_name() != method.name() {
+            return Err(invalid(
+                "method",
+                method.name(),
+                format!("`{}`, the method of this adapter", self.method_name()),
+            ));
+        }
+        method.validate()?;
+        if let Some(hash) = &base.sha256 {
+            check_hash(hash)?;
+        }
+        let name = base.name.as_deref();
+        let (config, mut arrays) = match (self, method) {
+            (Self::Lora(lora), MethodConfig::Lora(settings)) => {
+                let maps = fuse(lora);
+                let described = describe(
+                    &maps,
+                    lora.depth,
+                    settings.dropout,
+                    settings.rslora,
+                    settings.init,
+                );
+                (
+                    lora_json(&described, head.is_some(), name),
+                    lora_arrays(&maps),
+                )
+            }
+            _ => {
+                let kind = peft_type(method);
+                (
+                    Value::Object(common_json(&kind, targets(method), head.is_some(), name)),
+                    arrays_of(self),
+                )
+            }
+        };
+        if let Some(head) = head {
+            head.validate()?;
+            arrays.insert("head.weight".into(), head.weight.clone());
+            if let Some(bias) = &head.bias {
+                arrays.insert("head.bias".into(), bias.clone());
+            }
+        }
+        let tensors = arrays
+            .into_iter()
+            .map(|(key, array)| (format!("{PREFIX}{key}"), array))
+            .collect();
+        let mut files = vec![
+            (CONFIG_FILE, json_bytes(directory, &config)?),
+            (
+                TENSOR_FILE,
+                tensor_bytes(&directory.join(TENSOR_FILE), &tensors)?,
+            ),
+            (
+                RECORD_FILE,
+                json_bytes(directory, &Record::new(method.clone(), base.sha256.clone()))?,
+            ),
+        ];
+        if let Some(head) = head.filter(|head| !head.extra.is_empty()) {
+            files.push((
+                EXTRA_FILE,
+                tensor_bytes(&directory.join(EXTRA_FILE), &head.extra)?,
+            ));
+        }
+        replace_directory(directory, &files, write_file)
+    }
+
+    /// The name of the adapter's method in files.
+    pub fn method_name(&self) -> &'static str {
+        match self {
+            Self::Frozen(_) => "frozen",
+            Self::Full(_) => "full",
+            Self::Scratch(_) => "scratch",
+            Self::NormTuning(_) => "norm_tuning",
+            Self::BitFit(_) => "bitfit",
+            Self::Lora(_) => "lora",
+        }
+    }
+}
+
+/// PEFT's `target_modules`. For the norms an expression, since the suffix `norm` would also match timm's identity `attn.norm`.
+fn targets(method: &MethodConfig) -> Value {
+    match method {
+        MethodConfig::NormTuning => json!(r"blocks\.\d+\.norm[12]|norm"),
+        _ => Value::Null,
+    }
+}
+
+fn json_bytes(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, PeftError> {
+    let mut bytes = serde_json::to_vec_pretty(value).map_err(|source| PeftError::Json {
+        path: path.to_owned(),
+        source,
+    })?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

@@ -1,0 +1,123 @@
+//! The parameters of a whole backbone under the names and in the shapes of a timm checkpoint, both ways.
+
+use std::collections::BTreeMap;
+
+use burn::module::Param;
+use burn::nn::{LayerNorm, Linear};
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use vit_backbone::{
+    BackboneError, InitRule, LayerScaleSite, ParameterSource, PositionTable, Vit, VitConfig,
+};
+
+use super::array::HostArray;
+
+/// Arrays by name.
+pub(crate) type Named = BTreeMap<String, HostArray>;
+
+/// The values of a tensor.
+pub(crate) fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> HostArray {
+    let data = tensor.detach().into_data();
+    HostArray {
+        shape: data.shape.to_vec(),
+        data: data.iter::<f32>().collect(),
+    }
+}
+
+/// A matrix in PyTorch's layout, `[out, in]`, of one in burn's, `[in, out]`.
+pub(crate) fn host_transposed<B: Backend>(tensor: Tensor<B, 2>) -> HostArray {
+    host(tensor).transposed()
+}
+
+/// Every trainable parameter of a backbone by its name.
+pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Named {
+    let mut named = Named::new();
+    let embed = &vit.embed;
+    insert_linear(&mut named, "patch_embed.proj", &embed.proj);
+    if let Some(weight) = named.get_mut("patch_embed.proj.weight") {
+        // Held as a matrix here, published as a convolution.
+        let side = embed.patch_size;
+        weight.shape = vec![weight.shape[0], embed.in_channels, side, side];
+    }
+    insert(&mut named, "cls_token", embed.class_token.as_ref());
+    insert(&mut named, "reg_token", embed.register_tokens.as_ref());
+    if let PositionTable::Learned(table) = &embed.positions {
+        insert(&mut named, "pos_embed", Some(table));
+    }
+    for site in vit.linear_sites() {
+        insert_linear(&mut named, &site.to_string(), vit.linear(site));
+    }
+    for site in vit.norm_sites() {
+        if let Some(norm) = vit.norm_layer(site) {
+            insert_norm(&mut named, &site.to_string(), norm);
+        }
+    }
+    for (index, block) in vit.blocks.iter().enumerate() {
+        let scales = [
+            (LayerScaleSite::Ls1(index), &block.ls1),
+            (LayerScaleSite::Ls2(index), &block.ls2),
+        ];
+        for (site, scale) in scales {
+            insert(
+                &mut named,
+                &format!("{site}.gamma"),
+                scale.as_ref().map(|scale| &scale.gamma),
+            );
+        }
+    }
+    named
+}
+
+fn insert<B: Backend, const D: usize>(
+    named: &mut Named,
+    name: &str,
+    param: Option<&Param<Tensor<B, D>>>,
+) {
+    if let Some(param) = param {
+        named.insert(name.to_owned(), host(param.val()));
+    }
+}
+
+fn insert_linear<B: Backend>(named: &mut Named, name: &str, linear: &Linear<B>) {
+    named.insert(
+        format!("{name}.weight"),
+        host_transposed(linear.weight.val()),
+    );
+    insert(named, &format!("{name}.bias"), linear.bias.as_ref());
+}
+
+/// Gain and bias of a norm under the names `{name}.weight` and `{name}.bias`.
+pub(crate) fn insert_norm<B: Backend>(named: &mut Named, name: &str, norm: &LayerNorm<B>) {
+    insert(named, &format!("{name}.weight"), Some(&norm.gamma));
+    insert(named, &format!("{name}.bias"), norm.beta.as_ref());
+}
+
+/// A backbone with these values, whose names and shapes were checked against those of [`named_parameters`].
+pub(crate) fn vit_of<B: Backend>(
+    config: &VitConfig,
+    values: Named,
+    device: &B::Device,
+) -> Result<Vit<B>, BackboneError> {
+    Vit::from_source(config, &mut Once(values), device)
+}
+
+/// Gives each value once.
+struct Once(Named);
+
+impl ParameterSource for Once {
+    fn values(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        _rule: InitRule,
+    ) -> Result<Vec<f32>, BackboneError> {
+        match self.0.remove(name) {
+            Some(array) if array.shape == shape => Ok(array.data),
+            found => Err(BackboneError::Config {
+                field: "parameter",
+                found: format!("{name}: {:?}", found.map(|array| array.shape)),
+                expected: format!("{shape:?}"),
+            }),
+        }
+    }
+}
