@@ -33,6 +33,8 @@ fn run(row: &Row, folder: &Path, seed: u64) -> SeedOutput {
         data: None,
         folder,
         fingerprint: "test",
+        features: None,
+        backend: "flex",
         clock: &clock,
     };
     dispatch(BackendKind::Flex, run).unwrap().unwrap()

@@ -159,7 +159,7 @@ fn job(root: &Path, common: &Common, row: &PlannedRow, seed: u64) -> anyhow::Res
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut arguments: Vec<String> = vec!["repro".into(), "seed".into(), row.row.name.clone(), seed.to_string()];
     arguments.extend([text(&row.folder), row.id.clone(), "--root".into(), text(root)]);
-    arguments.extend(["--backend".into(), common.backend.name().into()]);
+    arguments.extend(["--backend".into(), common.backend.name().into(), "--out".into(), text(&common.out)]);
     if let Some(data) = &common.data {
         arguments.extend(["--data".into(), text(data)]);
     }
@@ -181,6 +181,8 @@ fn one_seed(root: &Path, common: &Common, row: &Row, seed: u64, folder: &Path, f
         data: common.data.as_deref(),
         folder,
         fingerprint,
+        features: Some(&common.out.join("features")),
+        backend: common.backend.name(),
         clock: &clock,
     };
     let output = dispatch(common.backend, run)??;

@@ -231,7 +231,7 @@ impl Experiment {
                 return fail(key, rate.to_string(), "a finite number, 0 or more");
             }
         }
-        if !(self.train.clip_norm > 0.0) {
+        if self.train.clip_norm.is_nan() || self.train.clip_norm <= 0.0 {
             return fail("train.clip_norm", self.train.clip_norm.to_string(), "a number above 0");
         }
         let shares: &[(&'static str, f64)] = &match self.data.split {

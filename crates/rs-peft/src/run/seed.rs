@@ -9,8 +9,10 @@ use eval::metric::{Probabilities, evaluate};
 use eval::record::{CurvePoint, Parameters, SeedResult};
 use heads::{FeatureTable, KnnConfig, KnnProbe, LinearHeadConfig, LogisticConfig, LogisticProbe, Standardiser};
 use rs_datasets::{Cached, Dataset, Split};
+use peft_lora::MethodConfig;
 use serde::{Deserialize, Serialize};
-use vit_backbone::FeatureRequest;
+use training::{CacheKey, FeatureCache, FeatureMatrix};
+use vit_backbone::{FeatureRequest, PatchEmbedInit};
 
 use super::backbone::{self, Backbone};
 use super::batches::{features_of, loader};
@@ -40,6 +42,10 @@ pub struct SeedRun<'a> {
     pub folder: &'a Path,
     /// Identity of row and inputs, bound into checkpoints.
     pub fingerprint: &'a str,
+    /// Folder in which features of the model at its start are kept, for all rows that share them.
+    pub features: Option<&'a Path>,
+    /// Name of the backend, part of the features' identity.
+    pub backend: &'a str,
     /// Tells the time since any fixed moment, for progress and seconds; only programs read the clock.
     pub clock: &'a (dyn Fn() -> std::time::Duration + Sync),
 }
@@ -101,7 +107,12 @@ impl BackendTask for SeedRun<'_> {
         let frozen = base.vit.valid();
         let start = adapter.valid();
         let train_indices = samples.train_indices();
-        let features = features_of(&samples, &train_indices, &readout, &frozen, &start, &device)?;
+        let start_features = |part: &str, indices: &[usize]| {
+            self.cached_features(&format!("{}/{part}", split.sha256()), &base.sha256, &readout, || {
+                features_of(&samples, indices, &readout, &frozen, &start, &device)
+            })
+        };
+        let features = start_features("train", &train_indices)?;
         let table = FeatureTable::new(&features.values, features.dim)?;
         let labels = samples.labels(&train_indices);
         let test_indices = samples.test_indices();
@@ -111,7 +122,7 @@ impl BackendTask for SeedRun<'_> {
         let mut training_seconds = None;
         let (probabilities, predicted, head_parameters) = match &experiment.probe {
             Some(probe) => {
-                let test = features_of(&samples, &test_indices, &readout, &frozen, &start, &device)?;
+                let test = start_features("test", &test_indices)?;
                 let queries = FeatureTable::new(&test.values, test.dim)?;
                 judge_by_probe(probe, &table, &labels, &queries, classes.len())?
             }
@@ -183,6 +194,41 @@ impl SeedRun<'_> {
         let wanted: Vec<usize> = train.iter().chain(&test).copied().collect();
         let all = Cached::subset(&view, &wanted, PIXEL_CACHE_BYTES)?;
         Ok(Samples { all: Arc::new(all), train: train.len() })
+    }
+
+    /// Features of the model at its start, from the cache or computed and stored there.
+    fn cached_features(
+        &self,
+        part: &str,
+        weights: &str,
+        readout: &Readout,
+        compute: impl FnOnce() -> Result<FeatureMatrix, RunError>,
+    ) -> Result<FeatureMatrix, RunError> {
+        let experiment = self.experiment;
+        let input = serde_json::to_string(&experiment.input)
+            .map_err(|source| RunError::Json { path: self.row.into(), source })?;
+        let random = experiment.backbone.weights == "random"
+            || experiment.method == MethodConfig::Scratch
+            || experiment.input.patch_embed == PatchEmbedInit::Random;
+        let model = if random {
+            format!("{weights}/{}/{}/{}", experiment.backbone.weights, experiment.method.name(), self.seed)
+        } else {
+            weights.to_string()
+        };
+        let Some(folder) = self.features else { return compute() };
+        let key = CacheKey::new()
+            .with("model", &model)
+            .with("input", &input)
+            .with("part", part)
+            .with("readout", &format!("{readout:?}"))
+            .with("backend", self.backend);
+        let cache = FeatureCache::new(folder);
+        if let Some(matrix) = cache.get(&key)? {
+            return Ok(matrix);
+        }
+        let matrix = compute()?;
+        cache.put(&key, &matrix)?;
+        Ok(matrix)
     }
 
     /// Where the checkpoints of this seed go.
