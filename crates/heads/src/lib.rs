@@ -6,6 +6,18 @@
 //! - [`loss`]: cross-entropy with ignore index, class weights and label smoothing;
 //! - [`probe`]: classifiers fitted on the host over frozen features (multinomial logistic regression and
 //!   nearest neighbours). They see slices of numbers and no tensor type, so every backend shares them.
+//!
+//! # Example
+//! ```
+//! use heads::{FeatureTable, LogisticConfig, LogisticProbe};
+//!
+//! // Four rows of two features; the first tells the class.
+//! let features = [0.0, 5.0, 0.1, 4.0, 1.0, 5.0, 0.9, 4.0];
+//! let table = FeatureTable::new(&features, 2)?;
+//! let probe = LogisticProbe::fit(&LogisticConfig::default(), &table, &[0, 0, 1, 1], 2)?;
+//! assert_eq!(probe.predict(&table)?, [0, 0, 1, 1]);
+//! # Ok::<(), heads::HeadError>(())
+//! ```
 
 mod error;
 mod linear;

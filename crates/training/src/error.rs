@@ -94,6 +94,14 @@ pub enum TrainError {
         /// The norm.
         value: f64,
     },
+    /// A loss without connection to what is trained.
+    #[error(
+        "the loss of step {step} depends on no trainable parameter; check that the objective uses the model it is given"
+    )]
+    NoGradient {
+        /// Optimiser step, from 0.
+        step: usize,
+    },
     /// A loss whose weight cannot enter a mean.
     #[error("the batch weight is {weight} at step {step}; it must be finite and 0 or above")]
     BatchWeight {

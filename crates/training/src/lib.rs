@@ -12,6 +12,28 @@
 //! - [`extract`], [`FeatureCache`]: frozen features, computed once;
 //! - [`peak_rss_bytes`]: peak memory for run records.
 //!
+//! # Example
+//! ```
+//! use burn::nn::{Linear, LinearConfig};
+//! use burn::tensor::Tensor;
+//! use training::{BoxError, FitConfig, FnSource, GroupConfig, Hooks, Loss, ScheduleConfig, StepContext, fit};
+//! # type B = testkit::FlexBackend; // any autodiff backend
+//!
+//! // Learn y = 2x from eight batches per epoch.
+//! let device = Default::default();
+//! let model: Linear<B> = LinearConfig::new(1, 1).init(&device);
+//! let source = FnSource::new(8, |_epoch, index| Ok(index as f32 / 8.0));
+//! let objective = |model: &Linear<B>, x: f32, _: &StepContext| -> Result<Loss<B>, BoxError> {
+//!     let x = Tensor::<B, 2>::from_floats([[x]], &Default::default());
+//!     let error = model.forward(x.clone()) - x * 2.0;
+//!     Ok(Loss::mean(error.powi_scalar(2).mean(), 1))
+//! };
+//! let config = FitConfig::new(100, 0, vec![GroupConfig::all(5e-2)], ScheduleConfig::cosine(0.1));
+//! let outcome = fit::<B, _, _, _>(model, &config, &objective, &source, &device, Hooks::none())?;
+//! assert!(outcome.curve.last_loss().unwrap() < 1e-2);
+//! # Ok::<(), training::TrainError>(())
+//! ```
+//!
 //! # Where determinism ends
 //! A run is a function of its configuration, seed and batches: the backend is reseeded before every batch from
 //! (seed, batch index), and nothing else draws numbers. Equal bits are promised for one backend, one machine and one

@@ -213,6 +213,15 @@ fn a_gradient_that_is_not_finite_is_caught_before_it_spoils_the_parameters() {
 }
 
 #[test]
+fn a_loss_that_ignores_the_model_is_an_error() {
+    let objective = |_: &Mlp<B>, _: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
+        Ok(Loss::mean(Tensor::ones([1], &Default::default()), 1))
+    };
+    let out = train(&config(1), &objective, &source(2, 4), Hooks::none());
+    assert!(matches!(out, Err(TrainError::NoGradient { step: 0 })));
+}
+
+#[test]
 fn errors_of_the_caller_keep_their_place_and_text() {
     let failing = FnSource::new(4, |epoch, index| {
         if (epoch, index) == (1, 3) {

@@ -67,7 +67,7 @@ fn mistakes_are_named() {
     let message = |groups: &[GroupConfig]| assign(&model(), groups).unwrap_err().to_string();
     let head = GroupConfig::new("head", &["head.*"], 1e-3);
     assert_eq!(
-        message(&[head.clone()]),
+        message(std::slice::from_ref(&head)),
         "parameter hidden.weight belongs to no group (groups: head); add a pattern for it or freeze it"
     );
     assert_eq!(

@@ -145,11 +145,11 @@ fn an_interrupted_run_continues_and_leftovers_are_removed() {
     };
     let straight = go(Hooks::none()).unwrap();
     let out = go(Hooks::none().checkpoint(&policy).stop(&stop));
-    // `stop` is asked within epochs only: the fifth time is after step 6.
-    assert!(matches!(out, Err(TrainError::Interrupted { step: 6 })));
+    // The fifth step ends the first epoch; its checkpoint stands between two epochs.
+    assert!(matches!(out, Err(TrainError::Interrupted { step: 5 })));
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     let resumed = go(Hooks::none().checkpoint(&policy)).unwrap();
-    assert_eq!(resumed.resumed_at, Some(6));
+    assert_eq!(resumed.resumed_at, Some(5));
     assert_same(&straight, &resumed);
 }
 

@@ -1,20 +1,21 @@
 //! The loop over epochs, batches and optimiser steps.
 
+mod persist;
+mod step;
+
 use burn::module::AutodiffModule;
-use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::AutodiffBackend;
 
 use crate::TrainError;
 use crate::checkpoint::{self, EpochSums, RunState};
-use crate::clip::{clip_scale, global_norm, scale_gradients};
 use crate::curve::EpochPoint;
 use crate::fit::{Best, FitConfig, FitOutcome, Hooks};
 use crate::groups::ParameterGroups;
 use crate::module_state::ModuleState;
-use crate::objective::{BatchSource, Loss, Objective, StepContext};
+use crate::objective::{BatchSource, Objective};
 use crate::optimizer::Optimizer;
-use crate::progress::{Plan, StepReport};
-use crate::seed::derive_seed;
+use crate::progress::Plan;
+use step::Gathered;
 
 /// One run.
 pub(crate) struct Trainer<'a, 'h, B: AutodiffBackend, M: AutodiffModule<B>, O, S> {
@@ -34,27 +35,6 @@ pub(crate) struct Trainer<'a, 'h, B: AutodiffBackend, M: AutodiffModule<B>, O, S
     resumed_at: Option<usize>,
     batches: usize,
     total: usize,
-}
-
-/// Gradient and loss gathered for one optimiser step.
-struct Gathered<M> {
-    gradients: GradientsAccumulator<M>,
-    batches: usize,
-    loss: f64,
-    weight: f64,
-    items: usize,
-}
-
-impl<M> Gathered<M> {
-    fn new() -> Self {
-        Self {
-            gradients: GradientsAccumulator::new(),
-            batches: 0,
-            loss: 0.0,
-            weight: 0.0,
-            items: 0,
-        }
-    }
 }
 
 impl<'a, 'h, B, M, O, S> Trainer<'a, 'h, B, M, O, S>
@@ -143,6 +123,10 @@ where
             self.epoch()?;
             self.close_epoch()?;
             self.save()?;
+            let left = self.state.epoch < self.config.epochs && !self.state.stopped_early;
+            if left && self.hooks.stop.is_some_and(|stop| stop()) {
+                return Err(self.interrupted());
+            }
         }
         Ok(())
     }
@@ -178,105 +162,6 @@ where
         Ok(())
     }
 
-    /// Adds the gradient of one batch. No tensor with a graph outlives this call.
-    fn gather(
-        &self,
-        gathered: &mut Gathered<M>,
-        index: usize,
-        batch: S::Batch,
-    ) -> Result<(), TrainError> {
-        let (epoch, step) = (self.state.epoch, self.state.step);
-        let number = (epoch * self.batches + index) as u64;
-        let seed = derive_seed(self.config.seed, "batch", number);
-        B::seed(self.device, seed);
-        let context = StepContext {
-            epoch,
-            batch: index,
-            step,
-            seed,
-        };
-        let Loss {
-            value,
-            weight,
-            items,
-        } = self
-            .objective
-            .loss(self.model(), batch, &context)
-            .map_err(|e| self.caller_at("the objective", index, e))?;
-        if !(weight.is_finite() && weight >= 0.0) {
-            return Err(TrainError::BatchWeight { step, weight });
-        }
-        // A single number is read back; the graph goes with `value`.
-        let loss: f64 = value.clone().detach().into_data().iter::<f64>().sum();
-        if !loss.is_finite() {
-            return Err(TrainError::NonFiniteLoss {
-                step,
-                epoch,
-                batch: index,
-                value: loss,
-            });
-        }
-        gathered.batches += 1;
-        gathered.items += items;
-        if weight == 0.0 {
-            return Ok(());
-        }
-        gathered.loss += loss * weight;
-        gathered.weight += weight;
-        let value = if self.config.accumulate > 1 {
-            value * weight
-        } else {
-            value
-        };
-        let gradients = GradientsParams::from_grads(value.backward(), self.model());
-        gathered.gradients.accumulate(self.model(), gradients);
-        Ok(())
-    }
-
-    /// Moves the parameters by the gathered gradient.
-    fn step(&mut self, mut gathered: Gathered<M>) -> Result<(), TrainError> {
-        let RunState { step, epoch, .. } = self.state;
-        if gathered.weight > 0.0 {
-            let mean = if self.config.accumulate > 1 {
-                1.0 / gathered.weight
-            } else {
-                1.0
-            };
-            let gradients = gathered.gradients.grads();
-            let norm = global_norm(self.model(), &gradients) * mean;
-            if !norm.is_finite() {
-                return Err(TrainError::NonFiniteGradient {
-                    step,
-                    epoch,
-                    value: norm,
-                });
-            }
-            let clip = self
-                .config
-                .clip_norm
-                .map_or(1.0, |max| clip_scale(norm, max));
-            let gradients = scale_gradients(self.model(), gradients, mean * clip);
-            let factor = self.config.schedule.factor(step, self.total);
-            let model = self.take();
-            self.slot = Some(self.optimizer.step(model, gradients, &self.groups, factor));
-            let sums = &mut self.state.sums;
-            sums.loss += gathered.loss;
-            sums.weight += gathered.weight;
-            sums.norm += norm;
-            sums.norms += 1;
-        }
-        self.state.step += 1;
-        if let Some(progress) = &mut self.hooks.progress {
-            progress.step(&StepReport {
-                epoch,
-                step: self.state.step,
-                loss: (gathered.weight > 0.0).then(|| gathered.loss / gathered.weight),
-                items: gathered.items,
-            });
-        }
-        Ok(())
-    }
-
     /// Checkpoint and interruption within an epoch.
     fn after_step(&self) -> Result<(), TrainError> {
         let due = self
@@ -289,11 +174,15 @@ where
             self.save()?;
         }
         if stop {
-            return Err(TrainError::Interrupted {
-                step: self.state.step,
-            });
+            return Err(self.interrupted());
         }
         Ok(())
+    }
+
+    fn interrupted(&self) -> TrainError {
+        TrainError::Interrupted {
+            step: self.state.step,
+        }
     }
 
     /// Validation, curve and early stopping at the end of an epoch.
@@ -358,66 +247,6 @@ where
         self.state.curve.epochs.push(point);
         self.state.epoch += 1;
         self.state.batch = 0;
-        Ok(())
-    }
-
-    fn save(&self) -> Result<(), TrainError> {
-        let Some(policy) = self.hooks.checkpoint else {
-            return Ok(());
-        };
-        let (optimizer, updates) = self.optimizer.save(self.model());
-        let state = RunState {
-            updates: updates.into_iter().collect(),
-            ..self.state.clone()
-        };
-        checkpoint::save(
-            &policy.directory,
-            &self.identity,
-            state,
-            ModuleState::of(self.model()).entries(),
-            &optimizer,
-            self.best.as_ref().map(ModuleState::entries),
-        )
-    }
-
-    fn resume(&mut self) -> Result<(), TrainError> {
-        let Some(policy) = self.hooks.checkpoint else {
-            return Ok(());
-        };
-        let Some(found) = checkpoint::load(&policy.directory, &self.identity)? else {
-            return Ok(());
-        };
-        let foreign = |what: String| TrainError::Foreign {
-            path: policy.directory.clone(),
-            what,
-        };
-        let state = found.state;
-        let impossible = state.epoch > self.config.epochs
-            || state.batch >= self.batches.max(1)
-            || state.step > self.total
-            || state.curve.epochs.len() != state.epoch;
-        if impossible {
-            return Err(foreign(format!(
-                "it stands at epoch {}, batch {}, step {}, which this run of {} epochs of {} batches never reaches",
-                state.epoch, state.batch, state.step, self.config.epochs, self.batches
-            )));
-        }
-        let model = self.take();
-        self.slot = Some(
-            ModuleState::from_map(found.model)
-                .apply::<B, M>(model)
-                .map_err(foreign)?,
-        );
-        self.optimizer = Optimizer::load::<B, M>(
-            self.config.optimizer.clone(),
-            self.model(),
-            found.optimizer,
-            state.updates.clone().into_iter().collect(),
-        )
-        .map_err(foreign)?;
-        self.best = found.best.map(ModuleState::from_map);
-        self.resumed_at = Some(state.step);
-        self.state = state;
         Ok(())
     }
 

@@ -3,18 +3,17 @@
 //! Fitted by full-batch L-BFGS and not by a few epochs of SGD: a probe that is not converged measures the optimiser,
 //! not the features.
 
+mod objective;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::lbfgs::{LbfgsConfig, LbfgsReport, minimise};
-use super::products::{View, multiply};
 use super::table::count_labels;
 use super::{FeatureTable, Standardiser};
 use crate::HeadError;
 use crate::loss::ClassWeights;
-
-/// Rows that one task works on: large enough for the kernels, small enough to spread over threads.
-const BLOCK: usize = 512;
+use objective::{BLOCK, Problem, linear, softmax, standardised};
 
 /// Settings of [`LogisticProbe`].
 ///
@@ -172,127 +171,6 @@ impl LogisticProbe {
     }
 }
 
-/// The objective over one training set.
-struct Problem<'a> {
-    table: &'a FeatureTable<'a>,
-    labels: &'a [usize],
-    classes: usize,
-    class_weights: Vec<f64>,
-    standardiser: &'a Standardiser,
-    l2: f64,
-}
-
-impl Problem<'_> {
-    /// Value at `theta` = `[W (classes x dim), b]`; writes the gradient.
-    ///
-    /// Blocks run in parallel, but their sums are added in block order, so the result does not depend on the number of
-    /// threads.
-    fn evaluate(&self, theta: &[f64], gradient: &mut [f64]) -> f64 {
-        let (dim, classes, rows) = (self.table.dim(), self.classes, self.table.rows());
-        let (weight, bias) = theta.split_at(classes * dim);
-        let partials: Vec<(f64, f64, Vec<f64>)> = (0..rows.div_ceil(BLOCK))
-            .into_par_iter()
-            .map(|block| {
-                let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(rows));
-                self.block(start, end, weight, bias)
-            })
-            .collect();
-        gradient.fill(0.0);
-        let (mut loss, mut total) = (0.0, 0.0);
-        for (block_loss, block_total, block_gradient) in partials {
-            loss += block_loss;
-            total += block_total;
-            for (g, b) in gradient.iter_mut().zip(block_gradient) {
-                *g += b;
-            }
-        }
-        gradient.iter_mut().for_each(|g| *g /= total);
-        for (g, w) in gradient.iter_mut().zip(weight) {
-            *g += self.l2 * w;
-        }
-        loss / total + 0.5 * self.l2 * weight.iter().map(|w| w * w).sum::<f64>()
-    }
-
-    /// Weighted loss, sum of weights and gradient of the rows `start..end`.
-    fn block(
-        &self,
-        start: usize,
-        end: usize,
-        weight: &[f64],
-        bias: &[f64],
-    ) -> (f64, f64, Vec<f64>) {
-        let (dim, classes, rows) = (self.table.dim(), self.classes, end - start);
-        let z = standardised(self.standardiser, self.table.block(start, end));
-        let mut p = vec![0.0; rows * classes];
-        linear(&z, rows, weight, bias, &mut p);
-        let (mut loss, mut total) = (0.0, 0.0);
-        for (row, &label) in p.chunks_exact_mut(classes).zip(&self.labels[start..end]) {
-            let w = self.class_weights[label];
-            let target = row[label];
-            let log_sum = softmax(row);
-            loss += w * (log_sum - target);
-            total += w;
-            row[label] -= 1.0;
-            row.iter_mut().for_each(|v| *v *= w);
-        }
-        let mut gradient = vec![0.0; classes * (dim + 1)];
-        let (gw, gb) = gradient.split_at_mut(classes * dim);
-        multiply(
-            View::new(&p, rows, classes).transposed(),
-            View::new(&z, rows, dim),
-            gw,
-        );
-        for row in p.chunks_exact(classes) {
-            for (g, v) in gb.iter_mut().zip(row) {
-                *g += v;
-            }
-        }
-        (loss, total, gradient)
-    }
-}
-
-/// Standardised f64 copy of consecutive rows.
-fn standardised(standardiser: &Standardiser, rows: &[f32]) -> Vec<f64> {
-    let mut out = Vec::with_capacity(rows.len());
-    for row in rows.chunks_exact(standardiser.dim()) {
-        out.extend(
-            row.iter()
-                .zip(&standardiser.mean)
-                .zip(&standardiser.std)
-                .map(|((x, m), s)| (f64::from(*x) - m) / s),
-        );
-    }
-    out
-}
-
-/// `out = z Wᵀ + b`.
-fn linear(z: &[f64], rows: usize, weight: &[f64], bias: &[f64], out: &mut [f64]) {
-    let classes = bias.len();
-    let dim = weight.len() / classes;
-    multiply(
-        View::new(z, rows, dim),
-        View::new(weight, classes, dim).transposed(),
-        out,
-    );
-    for row in out.chunks_exact_mut(classes) {
-        for (v, b) in row.iter_mut().zip(bias) {
-            *v += b;
-        }
-    }
-}
-
-/// Replaces logits by probabilities and returns their log-sum-exp.
-fn softmax(row: &mut [f64]) -> f64 {
-    let max = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut sum = 0.0;
-    for v in row.iter_mut() {
-        *v = (*v - max).exp();
-        sum += *v;
-    }
-    row.iter_mut().for_each(|v| *v /= sum);
-    max + sum.ln()
-}
-
 /// Index of the largest value, the first on a tie.
 fn argmax(row: &[f64]) -> usize {
     let mut best = 0;
@@ -319,38 +197,6 @@ mod tests {
             })
             .collect();
         (values, labels)
-    }
-
-    #[test]
-    fn gradient_matches_finite_differences() {
-        let (values, labels) = toy();
-        let table = FeatureTable::new(&values, 3).unwrap();
-        let standardiser = Standardiser::fit(&table);
-        let problem = Problem {
-            table: &table,
-            labels: &labels,
-            classes: 3,
-            class_weights: vec![1.0, 2.0, 0.5],
-            standardiser: &standardiser,
-            l2: 0.1,
-        };
-        let theta: Vec<f64> = (0..12).map(|i| (i as f64).sin()).collect();
-        let mut gradient = vec![0.0; 12];
-        problem.evaluate(&theta, &mut gradient);
-        let mut scratch = vec![0.0; 12];
-        for i in 0..12 {
-            let at = |delta: f64, scratch: &mut [f64]| {
-                let mut moved = theta.clone();
-                moved[i] += delta;
-                problem.evaluate(&moved, scratch)
-            };
-            let numeric = (at(1e-6, &mut scratch) - at(-1e-6, &mut scratch)) / 2e-6;
-            assert!(
-                (numeric - gradient[i]).abs() < 1e-8,
-                "{i}: {numeric} {}",
-                gradient[i]
-            );
-        }
     }
 
     #[test]
