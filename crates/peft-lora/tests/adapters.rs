@@ -258,3 +258,37 @@ fn another_configuration_than_the_backbones_is_refused() {
         );
     }
 }
+
+#[test]
+fn merging_into_half_precision_rounds_once() {
+    use burn::tensor::{DType, FloatDType};
+    let mut base = tiny_base::<B>();
+    let site = LinearSite {
+        block: 0,
+        map: LinearMap::Fc1,
+    };
+    let half = base.linear(site).weight.val().cast(FloatDType::F16);
+    base.linear_mut(site).weight = Param::from_tensor(half.clone());
+    let adapter = perturbed(init(&MethodConfig::Lora(lora(&["fc1"])), 1), 2, 0.3);
+    let merged = adapter.merge(&base).unwrap();
+    let found = merged.linear(site).weight.val();
+    assert_eq!(found.dtype(), DType::F16);
+    let PeftAdapter::Lora(inner) = &adapter else {
+        panic!()
+    };
+    let [down, up] = inner.factors(site).unwrap();
+    let expected = (half.cast(FloatDType::F32) + down.matmul(up)).cast(FloatDType::F16);
+    assert_eq!(found.into_data(), expected.into_data());
+}
+
+#[test]
+fn a_record_of_burn_restores_every_method() {
+    for name in PRESETS {
+        let method = MethodConfig::preset(name).unwrap();
+        let trained = perturbed(init(&method, 1), 2, 0.3);
+        let restored = init(&method, 9).load_record(trained.clone().into_record());
+        assert_eq!(named_values(&restored), named_values(&trained), "{name}");
+        let outputs = |adapter| tiny_base::<B>().forward(image(), adapter).into_data();
+        assert_eq!(outputs(&restored), outputs(&trained), "{name}");
+    }
+}
