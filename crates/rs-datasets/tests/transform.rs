@@ -69,7 +69,7 @@ fn assert_aligned(sample: &Sample, old_width: usize) {
         let source = classes[at] as usize;
         assert_eq!(sample.image.band(0)[at], source as f32);
         assert_eq!(sample.image.band(1)[at], 1000.0 + source as f32);
-        assert_eq!(mask.valid[at], source % 3 != 0);
+        assert_eq!(mask.valid[at], !source.is_multiple_of(3));
         // Pixel centres on the ground, before and after.
         let (c, r) = ((at % width) as f64 + 0.5, (at / width) as f64 + 0.5);
         let (oc, or) = (

@@ -8,7 +8,7 @@ use rs_datasets::{
 };
 
 /// Twelve-pixel images of two bands; sample i belongs to class i % 3 below 30 and to class 0 above.
-pub struct Memory {
+pub(crate) struct Memory {
     info: DatasetInfo,
     classes: Vec<String>,
     bands: BandSet,
@@ -16,13 +16,13 @@ pub struct Memory {
     /// Sample that fails, and how.
     broken: Option<(usize, Broken)>,
     /// How many samples were decoded.
-    pub loaded: AtomicUsize,
+    pub(crate) loaded: AtomicUsize,
 }
 
 /// How a sample fails.
 #[derive(Clone, Copy)]
 #[allow(dead_code, reason = "not every test binary uses every failure")]
-pub enum Broken {
+pub(crate) enum Broken {
     Error,
     Panic,
     Nan,
@@ -30,7 +30,7 @@ pub enum Broken {
 }
 
 impl Memory {
-    pub fn new(len: usize, broken: Option<(usize, Broken)>) -> Arc<Self> {
+    pub(crate) fn new(len: usize, broken: Option<(usize, Broken)>) -> Arc<Self> {
         Arc::new(Self {
             info: DatasetInfo {
                 name: "memory".into(),
