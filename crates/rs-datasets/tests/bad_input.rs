@@ -27,9 +27,7 @@ fn fixtures() -> Source {
 }
 
 fn tiff_error(bytes: Vec<u8>) -> DataError {
-    let error = decode_geotiff(bytes, Path::new("scene.tif"), &LIMITS)
-        .err()
-        .expect("an error");
+    let error = decode_geotiff(bytes, Path::new("scene.tif"), &LIMITS).expect_err("an error");
     assert!(error.to_string().contains("scene.tif"), "{error}");
     error
 }

@@ -1,4 +1,7 @@
 //! Georeference from the tags of a GeoTIFF (OGC 19-008r4), tolerant of files that have none.
+//!
+//! The few tags are read here and not with `geotiff-reader`, which refuses plain TIFFs and files whose georeference is damaged,
+//! and wants the bytes of the file a second time.
 
 use tiff_reader::Ifd;
 

@@ -16,7 +16,7 @@ const YCBCR: u16 = 6;
 /// Decodes the first image of a TIFF: strips or tiles, both planar configurations, predictors 1 to 3, uncompressed, LZW,
 /// deflate, PackBits, ZSTD, and unsigned, signed and float samples of 8 to 64 bits.
 ///
-/// Values are returned in the stored type, `[band, row, column]`. A pixel is invalid when a band of it is not finite or
+/// Overviews and further pages are not looked at. Values are returned in the stored type, `[band, row, column]`. A pixel is invalid when a band of it is not finite or
 /// equals the file's no-data value. `path` only names the file in errors.
 ///
 /// # Errors

@@ -133,6 +133,8 @@ impl Samples {
     }
 
     /// The samples as 32-bit floats; exact for integers below 2^24 and for `float32`, otherwise rounded to nearest.
+    // The macro writes the cast for every type, also where it is none.
+    #[allow(clippy::unnecessary_cast)]
     pub fn into_f32(self) -> Vec<f32> {
         match self {
             Self::F32(values) => values,
@@ -141,6 +143,7 @@ impl Samples {
     }
 
     /// The samples as class indices; `Err` holds the position of the first that is no whole number within `i32`.
+    #[allow(clippy::unnecessary_cast)]
     pub fn to_i32(&self) -> Result<Vec<i32>, usize> {
         // Every i32 is exact as f64, and so is the decision whether a value is one.
         let whole = |(at, value): (usize, f64)| {
