@@ -1,1 +1,3 @@
+//! Exists so that features of build dependencies are unified too.
+
 fn main() {}

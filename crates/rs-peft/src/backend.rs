@@ -37,7 +37,14 @@ pub enum BackendError {
 
 impl BackendKind {
     /// Every backend, compiled in or not.
-    pub const ALL: [Self; 6] = [Self::Flex, Self::Ndarray, Self::Wgpu, Self::Vulkan, Self::Metal, Self::Cuda];
+    pub const ALL: [Self; 6] = [
+        Self::Flex,
+        Self::Ndarray,
+        Self::Wgpu,
+        Self::Vulkan,
+        Self::Metal,
+        Self::Cuda,
+    ];
 
     /// The name on the command line, which is the name of the cargo feature too.
     pub fn name(self) -> &'static str {
@@ -79,7 +86,10 @@ impl FromStr for BackendKind {
     type Err = BackendError;
 
     fn from_str(text: &str) -> Result<Self, BackendError> {
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| BackendError::Unknown(text.into()))
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| BackendError::Unknown(text.into()))
     }
 }
 
@@ -103,7 +113,9 @@ pub fn dispatch<T: BackendTask>(kind: BackendKind, task: T) -> Result<T::Output,
         #[cfg(feature = "flex")]
         BackendKind::Flex => Ok(task.run::<Autodiff<burn_flex::Flex>>(Default::default())),
         #[cfg(feature = "ndarray")]
-        BackendKind::Ndarray => Ok(task.run::<Autodiff<burn_ndarray::NdArray<f32>>>(Default::default())),
+        BackendKind::Ndarray => {
+            Ok(task.run::<Autodiff<burn_ndarray::NdArray<f32>>>(Default::default()))
+        }
         #[cfg(feature = "wgpu")]
         BackendKind::Wgpu => Ok(task.run::<Autodiff<burn_wgpu::Wgpu>>(Default::default())),
         #[cfg(feature = "vulkan")]
@@ -138,7 +150,10 @@ mod tests {
                 Ok(name) => assert!(kind.is_compiled_in() && !name.is_empty()),
                 Err(error) => {
                     assert!(!kind.is_compiled_in());
-                    assert!(error.to_string().contains(&format!("--features {kind}")), "{error}");
+                    assert!(
+                        error.to_string().contains(&format!("--features {kind}")),
+                        "{error}"
+                    );
                 }
             }
         }

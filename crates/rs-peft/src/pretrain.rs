@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use burn::tensor::backend::AutodiffBackend;
 use rs_datasets::{
-    Batch, BandStatistics, Cached, Dataset, InputUnit, Interpolation, LabelTable, Loader, LoaderConfig, Normalise, Order, Pipeline, RandomDihedral,
-    RandomResizedCrop, Split, StatisticsSource, Step, catalog, image_tensor, stratified,
+    BandStatistics, Batch, Cached, Dataset, InputUnit, Interpolation, LabelTable, Loader,
+    LoaderConfig, Normalise, Order, Pipeline, RandomDihedral, RandomResizedCrop, Split,
+    StatisticsSource, Step, catalog, image_tensor, stratified,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use training::{
-    AdamWConfig, BoxError, CheckpointPolicy, ConsoleProgress, FitConfig, GroupConfig, Hooks, Loss, OptimizerConfig, ScheduleConfig,
-    StepContext, fit,
+    AdamWConfig, BoxError, CheckpointPolicy, ConsoleProgress, FitConfig, GroupConfig, Hooks, Loss,
+    OptimizerConfig, ScheduleConfig, StepContext, fit,
 };
 use vit_backbone::{Dtype, Mae, MaeConfig, MaskPlan, PositionKind, VitConfig, save_vit};
 
@@ -96,7 +97,11 @@ pub fn architecture() -> MaeConfig {
 ///
 /// # Errors
 /// When the data set or the pairs cannot be listed.
-pub fn split(dataset: &dyn Dataset, pairs: &Path, config: &PretrainConfig) -> Result<Split, RunError> {
+pub fn split(
+    dataset: &dyn Dataset,
+    pairs: &Path,
+    config: &PretrainConfig,
+) -> Result<Split, RunError> {
     let table = without_reserved(&LabelTable::of(dataset)?, pairs)?;
     Ok(stratified(
         &table,
@@ -110,7 +115,10 @@ pub fn split(dataset: &dyn Dataset, pairs: &Path, config: &PretrainConfig) -> Re
 pub fn ids_hash(ids: &[String]) -> String {
     let mut sorted: Vec<&str> = ids.iter().map(String::as_str).collect();
     sorted.sort_unstable();
-    Sha256::digest(sorted.join("\n")).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(sorted.join("\n"))
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// One pretraining run.
@@ -136,57 +144,119 @@ impl BackendTask for PretrainRun<'_> {
         let seen = ids_hash(ids);
         let mut indices = split.indices("train", dataset.as_ref())?;
         indices.truncate(config.limit.unwrap_or(usize::MAX));
-        let images: Arc<dyn Dataset> = Arc::new(Cached::subset(dataset.as_ref(), &indices, 8 << 30)?);
+        let images: Arc<dyn Dataset> =
+            Arc::new(Cached::subset(dataset.as_ref(), &indices, 8 << 30)?);
 
         let statistics = input_statistics();
         let steps = vec![
-            Step::RandomResizedCrop(RandomResizedCrop { height: 64, width: 64, min_area: 0.5, max_area: 1.0, interpolation: Interpolation::Bilinear }),
+            Step::RandomResizedCrop(RandomResizedCrop {
+                height: 64,
+                width: 64,
+                min_area: 0.5,
+                max_area: 1.0,
+                interpolation: Interpolation::Bilinear,
+            }),
             Step::RandomDihedral(RandomDihedral::default()),
-            Step::Normalise(Normalise { statistics: statistics.clone() }),
+            Step::Normalise(Normalise {
+                statistics: statistics.clone(),
+            }),
         ];
         let mut order = LoaderConfig::new(config.batch_size, Order::Shuffled, config.seed);
         order.drop_last = images.len() > config.batch_size;
         let count = images.len();
-        let source = LoaderSource(Loader::new(images, (0..count).collect(), Pipeline::new(steps), order)?);
+        let source = LoaderSource(Loader::new(
+            images,
+            (0..count).collect(),
+            Pipeline::new(steps),
+            order,
+        )?);
 
         let architecture = architecture();
         let model: Mae<B> = Mae::init(&architecture, config.seed, &device)?;
         // Tokens are no matrices: they do not decay.
         let tokens = ["encoder.embed.class_token", "decoder.mask_token"];
-        let rest = ["encoder.embed.proj.*", "encoder.blocks.*", "encoder.norm.*", "decoder.embed.*", "decoder.blocks.*", "decoder.norm.*", "decoder.pred.*"];
+        let rest = [
+            "encoder.embed.proj.*",
+            "encoder.blocks.*",
+            "encoder.norm.*",
+            "decoder.embed.*",
+            "decoder.blocks.*",
+            "decoder.norm.*",
+            "decoder.pred.*",
+        ];
         let groups = vec![
-            GroupConfig::new("matrices", &rest, config.learning_rate).with_weight_decay(config.weight_decay),
+            GroupConfig::new("matrices", &rest, config.learning_rate)
+                .with_weight_decay(config.weight_decay),
             GroupConfig::new("tokens", &tokens, config.learning_rate),
         ];
-        let mut settings = FitConfig::new(config.epochs, config.seed, groups, ScheduleConfig::cosine(config.warmup));
-        settings.optimizer = OptimizerConfig::AdamW(AdamWConfig { beta1: 0.9, beta2: 0.95, ..AdamWConfig::default() });
+        let mut settings = FitConfig::new(
+            config.epochs,
+            config.seed,
+            groups,
+            ScheduleConfig::cosine(config.warmup),
+        );
+        settings.optimizer = OptimizerConfig::AdamW(AdamWConfig {
+            beta1: 0.9,
+            beta2: 0.95,
+            ..AdamWConfig::default()
+        });
         settings.clip_norm = Some(config.clip_norm);
 
         let patches = architecture.patches();
-        let objective = |model: &Mae<B>, batch: Batch, context: &StepContext| -> Result<Loss<B>, BoxError> {
-            let plan = MaskPlan::random(batch.len(), patches, architecture.mask_ratio, context.seed)?;
-            let items = batch.len();
-            Ok(Loss::mean(model.loss(image_tensor::<B>(&batch, &device), &plan), items))
-        };
-        let policy = CheckpointPolicy::new(self.output.with_extension("state"), format!("mae-{seen}-{count}"));
+        let objective =
+            |model: &Mae<B>, batch: Batch, context: &StepContext| -> Result<Loss<B>, BoxError> {
+                let plan =
+                    MaskPlan::random(batch.len(), patches, architecture.mask_ratio, context.seed)?;
+                let items = batch.len();
+                Ok(Loss::mean(
+                    model.loss(image_tensor::<B>(&batch, &device), &plan),
+                    items,
+                ))
+            };
+        let policy = CheckpointPolicy::new(
+            self.output.with_extension("state"),
+            format!("mae-{seen}-{count}"),
+        );
         let mut progress = ConsoleProgress::stderr("pretrain", self.clock);
         let hooks = Hooks::none().checkpoint(&policy).progress(&mut progress);
         let outcome = fit(model, &settings, &objective, &source, &device, hooks)?;
 
-        let losses: Vec<Option<f64>> = outcome.curve.epochs.iter().map(|point| point.train_loss).collect();
+        let losses: Vec<Option<f64>> = outcome
+            .curve
+            .epochs
+            .iter()
+            .map(|point| point.train_loss)
+            .collect();
         let text = |value: serde_json::Result<String>| {
-            value.map_err(|source| RunError::Json { path: self.output.into(), source })
+            value.map_err(|source| RunError::Json {
+                path: self.output.into(),
+                source,
+            })
         };
         let metadata = BTreeMap::from([
-            (INPUT_METADATA.to_string(), text(serde_json::to_string(&statistics))?),
+            (
+                INPUT_METADATA.to_string(),
+                text(serde_json::to_string(&statistics))?,
+            ),
             ("name".to_string(), NAME.to_string()),
             ("curve".to_string(), text(serde_json::to_string(&losses))?),
             ("recipe".to_string(), text(serde_json::to_string(config))?),
             ("pretraining_ids_sha256".to_string(), seen),
         ]);
-        let saved = save_vit(&outcome.model.encoder, &architecture.encoder, self.output, Dtype::F16, &metadata)?;
+        let saved = save_vit(
+            &outcome.model.encoder,
+            &architecture.encoder,
+            self.output,
+            Dtype::F16,
+            &metadata,
+        )?;
         policy.clear()?;
-        Ok(format!("{} ({} bytes, sha256 {})", self.output.display(), saved.bytes, saved.sha256))
+        Ok(format!(
+            "{} ({} bytes, sha256 {})",
+            self.output.display(),
+            saved.bytes,
+            saved.sha256
+        ))
     }
 }
 

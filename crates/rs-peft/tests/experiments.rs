@@ -13,8 +13,16 @@ fn catalog_with(row: &str) -> Result<Catalog, rs_peft::ExperimentError> {
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("group/table");
     std::fs::create_dir_all(&table).unwrap();
-    std::fs::copy(root().join("experiments/defaults.toml"), folder.path().join("defaults.toml")).unwrap();
-    std::fs::copy(root().join("experiments/ladder/synthetic/_table.toml"), table.join("_table.toml")).unwrap();
+    std::fs::copy(
+        root().join("experiments/defaults.toml"),
+        folder.path().join("defaults.toml"),
+    )
+    .unwrap();
+    std::fs::copy(
+        root().join("experiments/ladder/synthetic/_table.toml"),
+        table.join("_table.toml"),
+    )
+    .unwrap();
     std::fs::write(table.join("row.toml"), row).unwrap();
     Catalog::read(folder.path())
 }
@@ -26,13 +34,26 @@ fn every_shipped_row_is_read_and_has_an_identity_of_its_own() {
     let mut hashes: Vec<&str> = catalog.rows.iter().map(|row| row.hash.as_str()).collect();
     hashes.sort_unstable();
     hashes.dedup();
-    assert_eq!(hashes.len(), catalog.rows.len(), "two rows have the same resolved configuration");
+    assert_eq!(
+        hashes.len(),
+        catalog.rows.len(),
+        "two rows have the same resolved configuration"
+    );
     for row in &catalog.rows {
         let reference = &row.experiment.table.reference;
         let name = format!("{}/{reference}", row.table());
-        assert!(catalog.rows.iter().any(|other| other.name == name), "{}: no reference row {name}", row.name);
+        assert!(
+            catalog.rows.iter().any(|other| other.name == name),
+            "{}: no reference row {name}",
+            row.name
+        );
         let metrics = &row.experiment.table.metrics;
-        assert!(metrics.iter().all(|metric| eval::metric::names::style(metric).title != *metric), "{metrics:?}");
+        assert!(
+            metrics
+                .iter()
+                .all(|metric| eval::metric::names::style(metric).title != *metric),
+            "{metrics:?}"
+        );
     }
     assert!(catalog.rows.iter().any(|row| row.experiment.table.embedded));
 }
@@ -40,7 +61,11 @@ fn every_shipped_row_is_read_and_has_an_identity_of_its_own() {
 #[test]
 fn small_real_sets_are_run_on_at_least_eight_splits() {
     let catalog = Catalog::read(&root().join("experiments")).unwrap();
-    for row in catalog.rows.iter().filter(|row| !row.experiment.table.embedded) {
+    for row in catalog
+        .rows
+        .iter()
+        .filter(|row| !row.experiment.table.embedded)
+    {
         if matches!(row.experiment.data.split, SplitConfig::Repeated { .. }) {
             assert!(row.experiment.seeds.len() >= 8, "{}", row.name);
         }
@@ -49,9 +74,16 @@ fn small_real_sets_are_run_on_at_least_eight_splits() {
 
 #[test]
 fn an_unknown_key_names_the_file_and_the_key() {
-    let error = catalog_with("title = 'x'\nlerning_rate = 1.0\n[method]\nmethod = 'frozen'\n").unwrap_err().to_string();
-    assert!(error.contains("row.toml") && error.contains("lerning_rate"), "{error}");
-    let error = catalog_with("title = 'x'\n[method]\nmethod = 'lora'\nrank = 8\nalpha = 8.0\ntargets = ['qkv']\nrnk = 3\n");
+    let error = catalog_with("title = 'x'\nlerning_rate = 1.0\n[method]\nmethod = 'frozen'\n")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("row.toml") && error.contains("lerning_rate"),
+        "{error}"
+    );
+    let error = catalog_with(
+        "title = 'x'\n[method]\nmethod = 'lora'\nrank = 8\nalpha = 8.0\ntargets = ['qkv']\nrnk = 3\n",
+    );
     assert!(error.unwrap_err().to_string().contains("rnk"));
 }
 
@@ -66,9 +98,17 @@ fn values_out_of_range_name_the_key() {
     ] {
         let text = format!("title = 'x'\n{row}[method]\nmethod = 'norm_tuning'\n");
         let error = catalog_with(&text).unwrap_err().to_string();
-        assert!(error.contains(&format!("`{key}`")) && error.contains("row.toml"), "{error}");
+        assert!(
+            error.contains(&format!("`{key}`")) && error.contains("row.toml"),
+            "{error}"
+        );
     }
-    assert!(catalog_with("title = ").unwrap_err().to_string().contains("row.toml"));
+    assert!(
+        catalog_with("title = ")
+            .unwrap_err()
+            .to_string()
+            .contains("row.toml")
+    );
 }
 
 #[test]

@@ -15,12 +15,21 @@ fn the_split_of_the_model_card_is_the_one_that_is_drawn() {
         use rs_peft::pretrain::{PretrainConfig, split};
         use std::path::{Path, PathBuf};
         let data = PathBuf::from(std::env::var_os("RS_DATA_DIR").unwrap());
-        let dataset = rs_datasets::catalog::open("eurosat_rgb", &data.join("EuroSAT_RGB.zip")).unwrap();
-        let split = split(dataset.as_ref(), &data.join("eurosat_ms"), &PretrainConfig::default()).unwrap();
+        let dataset =
+            rs_datasets::catalog::open("eurosat_rgb", &data.join("EuroSAT_RGB.zip")).unwrap();
+        let split = split(
+            dataset.as_ref(),
+            &data.join("eurosat_ms"),
+            &PretrainConfig::default(),
+        )
+        .unwrap();
         assert_eq!(split.part("train").unwrap().len(), 21_384);
         assert_eq!(split.part("test").unwrap().len(), 5_346);
         assert_eq!(ids_hash(split.part("train").unwrap()), SEEN);
-        let card = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/backbone/README.md")).unwrap();
+        let card = std::fs::read_to_string(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/backbone/README.md"),
+        )
+        .unwrap();
         assert!(card.contains(SEEN));
     }
 }

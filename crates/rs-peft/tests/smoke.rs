@@ -15,7 +15,10 @@ fn root() -> PathBuf {
 /// A shipped row of the synthetic table, cut down to a few images and one epoch.
 fn row(name: &str) -> Row {
     let catalog = Catalog::read(&root().join("experiments")).unwrap();
-    let mut row = catalog.find(&format!("ladder/synthetic/{name}")).unwrap().clone();
+    let mut row = catalog
+        .find(&format!("ladder/synthetic/{name}"))
+        .unwrap()
+        .clone();
     row.experiment.data.per_class = Some(4);
     row.experiment.train.epochs = 1;
     row.experiment.train.batch_size = 10;
@@ -60,24 +63,37 @@ fn a_row_becomes_a_record_and_a_report() {
     let out = tempfile::tempdir().unwrap();
     let row = row("lora_qv");
     let planned = plan(&row, &root(), None, out.path()).unwrap();
-    assert!(collect(&planned, 0, &Provenance::default()).unwrap().is_none());
+    assert!(
+        collect(&planned, 0, &Provenance::default())
+            .unwrap()
+            .is_none()
+    );
     let output = run(&row, &planned.folder, 0);
     std::fs::create_dir_all(&planned.folder).unwrap();
     std::fs::write(planned.seed_file(0), serde_json::to_vec(&output).unwrap()).unwrap();
-    let record = collect(&planned, 0, &Provenance::default()).unwrap().unwrap();
+    let record = collect(&planned, 0, &Provenance::default())
+        .unwrap()
+        .unwrap();
     assert_eq!(record.id, planned.id);
     assert!(record.is_complete());
     assert_eq!(record.parameters.adapted(), Some(8 * 2 * 8 * (192 + 192)));
     record.write(&planned.folder.join("run.json")).unwrap();
     let mut report = Report::new("test");
-    report.examples.extend(examples(&[(&planned, &record)], None).unwrap());
+    report
+        .examples
+        .extend(examples(&[(&planned, &record)], None).unwrap());
     let files = report.write(&[record], &out.path().join("report")).unwrap();
     let page = std::fs::read_to_string(files.html).unwrap();
     assert!(page.contains("data:image/png;base64,") && page.contains("synthetic"));
 
     std::fs::write(planned.seed_file(0), b"{ half").unwrap();
-    let error = collect(&planned, 0, &Provenance::default()).unwrap_err().to_string();
-    assert!(error.contains("seed-0.json") && error.contains("delete it"), "{error}");
+    let error = collect(&planned, 0, &Provenance::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("seed-0.json") && error.contains("delete it"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -99,8 +115,15 @@ fn real_rows_ask_for_the_data_folder() {
     let catalog = Catalog::read(&root().join("experiments")).unwrap();
     let row = catalog.find("ladder/opensarship/frozen").unwrap();
     let out = tempfile::tempdir().unwrap();
-    let error = plan(row, &root(), None, out.path()).unwrap_err().to_string();
-    assert!(error.contains("--data") && error.contains("opensarship"), "{error}");
-    let error = plan(row, &root(), Some(Path::new("no-such-folder")), out.path()).unwrap_err().to_string();
+    let error = plan(row, &root(), None, out.path())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("--data") && error.contains("opensarship"),
+        "{error}"
+    );
+    let error = plan(row, &root(), Some(Path::new("no-such-folder")), out.path())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("no-such-folder"), "{error}");
 }

@@ -17,7 +17,12 @@ pub(crate) fn root(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     here.ancestors()
         .find(|folder| folder.join("experiments/defaults.toml").is_file())
         .map(Path::to_path_buf)
-        .ok_or_else(|| anyhow::anyhow!("no folder above {} has experiments/defaults.toml; give one with --root DIR", here.display()))
+        .ok_or_else(|| {
+            anyhow::anyhow!(
+                "no folder above {} has experiments/defaults.toml; give one with --root DIR",
+                here.display()
+            )
+        })
 }
 
 /// A clock that starts now.

@@ -42,8 +42,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let kind = BackendKind::ALL.into_iter().find(|kind| kind.is_compiled_in());
-    let kind = kind.ok_or_else(|| anyhow::anyhow!("no backend was compiled in; build with --features flex"))?;
+    let kind = BackendKind::ALL
+        .into_iter()
+        .find(|kind| kind.is_compiled_in());
+    let kind = kind
+        .ok_or_else(|| anyhow::anyhow!("no backend was compiled in; build with --features flex"))?;
     dispatch(kind, Pack(args))?
 }
 
@@ -64,7 +67,9 @@ impl BackendTask for Pack<'_> {
             mean: args.mean.clone(),
             std: args.std.clone(),
             unit: InputUnit::Uint8,
-            source: StatisticsSource::Weights { name: args.name.clone() },
+            source: StatisticsSource::Weights {
+                name: args.name.clone(),
+            },
             percentiles: None,
         };
         statistics.validate()?;
@@ -73,12 +78,19 @@ impl BackendTask for Pack<'_> {
         metadata.insert(INPUT_METADATA.into(), serde_json::to_string(&statistics)?);
         metadata.insert("name".into(), args.name.clone());
         for entry in &args.metadata {
-            let (key, value) = entry.split_once('=').ok_or_else(|| anyhow::anyhow!("--metadata {entry}: expected KEY=VALUE"))?;
+            let (key, value) = entry
+                .split_once('=')
+                .ok_or_else(|| anyhow::anyhow!("--metadata {entry}: expected KEY=VALUE"))?;
             metadata.insert(key.into(), value.into());
         }
         let dtype = if args.single { Dtype::F32 } else { Dtype::F16 };
         let saved = save_vit(&vit, &report.config, &args.output, dtype, &metadata)?;
-        println!("{} ({} bytes, sha256 {})", args.output.display(), saved.bytes, saved.sha256);
+        println!(
+            "{} ({} bytes, sha256 {})",
+            args.output.display(),
+            saved.bytes,
+            saved.sha256
+        );
         Ok(())
     }
 }

@@ -44,7 +44,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     config.seed = args.seed.unwrap_or(config.seed);
     config.limit = args.limit;
     let clock = clock();
-    let run = PretrainRun { config: &config, data: &args.data, output: &args.output, clock: Box::new(clock) };
+    let run = PretrainRun {
+        config: &config,
+        data: &args.data,
+        output: &args.output,
+        clock: Box::new(clock),
+    };
     let summary = dispatch(args.backend, run)??;
     println!("{summary}");
     Ok(())

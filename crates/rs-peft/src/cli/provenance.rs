@@ -10,12 +10,28 @@ use rs_peft::run::Provenance;
 /// Revision of the source at `root`, backend and threads; whatever cannot be found out is absent.
 pub(crate) fn provenance(root: &Path, backend: BackendKind, threads: usize) -> Provenance {
     let git = |arguments: &[&str]| -> Option<String> {
-        let output = Command::new("git").args(arguments).current_dir(root).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(root)
+            .output()
+            .ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
     };
     let revision = git(&["rev-parse", "HEAD"]);
     // Results are written into the tree themselves; only sources decide whether it is dirty.
-    let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", "crates", "experiments", "assets", "Cargo.lock"]);
+    let changed = git(&[
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--",
+        "crates",
+        "experiments",
+        "assets",
+        "Cargo.lock",
+    ]);
     Provenance {
         code: Code {
             git_dirty: revision.as_ref().and(changed).map(|text| !text.is_empty()),

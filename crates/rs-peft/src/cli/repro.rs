@@ -84,16 +84,44 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.action {
         None => reproduce(&root, &args.common, &selected(&catalog, &args.common)),
         Some(Action::List) => {
-            for row in selected(&catalog, &Common { data: Some(PathBuf::new()), ..args.common.clone() }) {
-                println!("{}  {:<44} {} seeds  {}", &row.hash[..12], row.name, row.experiment.seeds.len(), row.experiment.title);
+            for row in selected(
+                &catalog,
+                &Common {
+                    data: Some(PathBuf::new()),
+                    ..args.common.clone()
+                },
+            ) {
+                println!(
+                    "{}  {:<44} {} seeds  {}",
+                    &row.hash[..12],
+                    row.name,
+                    row.experiment.seeds.len(),
+                    row.experiment.title
+                );
             }
             Ok(())
         }
         Some(Action::Run { row }) => reproduce(&root, &args.common, &[catalog.find(row)?.clone()]),
-        Some(Action::Report { from, update }) => report(&root, &args.common, &catalog, from.as_deref(), update.as_deref()),
-        Some(Action::Seed { row, seed, folder, fingerprint }) => {
-            one_seed(&root, &args.common, catalog.find(row)?, *seed, folder, fingerprint)
-        }
+        Some(Action::Report { from, update }) => report(
+            &root,
+            &args.common,
+            &catalog,
+            from.as_deref(),
+            update.as_deref(),
+        ),
+        Some(Action::Seed {
+            row,
+            seed,
+            folder,
+            fingerprint,
+        }) => one_seed(
+            &root,
+            &args.common,
+            catalog.find(row)?,
+            *seed,
+            folder,
+            fingerprint,
+        ),
     }
 }
 
@@ -116,7 +144,10 @@ fn rows(root: &Path, common: &Common) -> anyhow::Result<Catalog> {
 fn selected(catalog: &Catalog, common: &Common) -> Vec<Row> {
     let wanted = |row: &&Row| {
         (row.experiment.table.embedded || common.data.is_some())
-            && common.only.as_ref().is_none_or(|part| row.name.contains(part.as_str()))
+            && common
+                .only
+                .as_ref()
+                .is_none_or(|part| row.name.contains(part.as_str()))
     };
     catalog.rows.iter().filter(wanted).cloned().collect()
 }
@@ -125,11 +156,19 @@ fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {
     if !common.backend.is_compiled_in() {
         return Err(rs_peft::BackendError::NotCompiledIn(common.backend).into());
     }
-    anyhow::ensure!(!rows.is_empty(), "no row is selected; `repro list` shows all");
-    let planned: Vec<PlannedRow> =
-        rows.iter().map(|row| plan(row, root, common.data.as_deref(), &common.out)).collect::<Result<_, _>>()?;
+    anyhow::ensure!(
+        !rows.is_empty(),
+        "no row is selected; `repro list` shows all"
+    );
+    let planned: Vec<PlannedRow> = rows
+        .iter()
+        .map(|row| plan(row, root, common.data.as_deref(), &common.out))
+        .collect::<Result<_, _>>()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = common.workers.unwrap_or(if common.backend.is_cpu() { cores } else { 1 }).max(1);
+    let workers = common
+        .workers
+        .unwrap_or(if common.backend.is_cpu() { cores } else { 1 })
+        .max(1);
     let threads = (cores / workers).max(1);
     let mut jobs = Vec::new();
     for row in &planned {
@@ -144,7 +183,12 @@ fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {
         bar.set_message(format!("{}{name}", if good { "" } else { "FAILED " }));
         bar.inc(1);
         if bar.is_hidden() {
-            eprintln!("{}/{} {name}{}", bar.position(), bar.length().unwrap_or(0), if good { "" } else { " FAILED" });
+            eprintln!(
+                "{}/{} {name}{}",
+                bar.position(),
+                bar.length().unwrap_or(0),
+                if good { "" } else { " FAILED" }
+            );
         }
     });
     bar.finish_and_clear();
@@ -157,9 +201,24 @@ fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {
 /// The process that runs one seed.
 fn job(root: &Path, common: &Common, row: &PlannedRow, seed: u64) -> anyhow::Result<Job> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let mut arguments: Vec<String> = vec!["repro".into(), "seed".into(), row.row.name.clone(), seed.to_string()];
-    arguments.extend([text(&row.folder), row.id.clone(), "--root".into(), text(root)]);
-    arguments.extend(["--backend".into(), common.backend.name().into(), "--out".into(), text(&common.out)]);
+    let mut arguments: Vec<String> = vec![
+        "repro".into(),
+        "seed".into(),
+        row.row.name.clone(),
+        seed.to_string(),
+    ];
+    arguments.extend([
+        text(&row.folder),
+        row.id.clone(),
+        "--root".into(),
+        text(root),
+    ]);
+    arguments.extend([
+        "--backend".into(),
+        common.backend.name().into(),
+        "--out".into(),
+        text(&common.out),
+    ]);
     if let Some(data) = &common.data {
         arguments.extend(["--data".into(), text(data)]);
     }
@@ -168,10 +227,21 @@ fn job(root: &Path, common: &Common, row: &PlannedRow, seed: u64) -> anyhow::Res
             arguments.extend([name.into(), value.to_string()]);
         }
     }
-    Ok(Job { name: format!("{} seed {seed}", row.row.name), arguments, log: row.log_file(seed) })
+    Ok(Job {
+        name: format!("{} seed {seed}", row.row.name),
+        arguments,
+        log: row.log_file(seed),
+    })
 }
 
-fn one_seed(root: &Path, common: &Common, row: &Row, seed: u64, folder: &Path, fingerprint: &str) -> anyhow::Result<()> {
+fn one_seed(
+    root: &Path,
+    common: &Common,
+    row: &Row,
+    seed: u64,
+    folder: &Path,
+    fingerprint: &str,
+) -> anyhow::Result<()> {
     let clock = clock();
     let run = SeedRun {
         row: &row.name,
@@ -186,12 +256,20 @@ fn one_seed(root: &Path, common: &Common, row: &Row, seed: u64, folder: &Path, f
         clock: &clock,
     };
     let output = dispatch(common.backend, run)??;
-    write_atomically(&folder.join(format!("seed-{seed}.json")), &serde_json::to_vec_pretty(&output)?)?;
+    write_atomically(
+        &folder.join(format!("seed-{seed}.json")),
+        &serde_json::to_vec_pretty(&output)?,
+    )?;
     Ok(())
 }
 
 /// Records and report of the planned rows; returns the tables as Markdown.
-fn write_report(root: &Path, common: &Common, planned: &[PlannedRow], threads: usize) -> anyhow::Result<String> {
+fn write_report(
+    root: &Path,
+    common: &Common,
+    planned: &[PlannedRow],
+    threads: usize,
+) -> anyhow::Result<String> {
     let provenance = provenance(root, common.backend, threads);
     let mut found: Vec<(&PlannedRow, RunRecord)> = Vec::new();
     for (order, row) in planned.iter().enumerate() {
@@ -204,14 +282,24 @@ fn write_report(root: &Path, common: &Common, planned: &[PlannedRow], threads: u
     let mut tables: Vec<&str> = found.iter().map(|(row, _)| row.row.table()).collect();
     tables.dedup();
     for table in tables {
-        let rows: Vec<_> = found.iter().filter(|(row, _)| row.row.table() == table).map(|(row, record)| (*row, record)).collect();
-        report.examples.extend(examples(&rows, common.data.as_deref())?);
+        let rows: Vec<_> = found
+            .iter()
+            .filter(|(row, _)| row.row.table() == table)
+            .map(|(row, record)| (*row, record))
+            .collect();
+        report
+            .examples
+            .extend(examples(&rows, common.data.as_deref())?);
     }
     let records: Vec<RunRecord> = found.into_iter().map(|(_, record)| record).collect();
     let folder = common.out.join("report");
     let files = report.write(&records, &folder)?;
     eprintln!("report: {}", files.html.display());
-    Ok(report.tables(&records)?.iter().map(|table| format!("## {}\n\n{}\n", table.title, table.markdown())).collect())
+    Ok(report
+        .tables(&records)?
+        .iter()
+        .map(|table| format!("## {}\n\n{}\n", table.title, table.markdown()))
+        .collect())
 }
 
 fn new_report() -> Report {
@@ -223,14 +311,30 @@ fn new_report() -> Report {
     report
 }
 
-fn report(root: &Path, common: &Common, catalog: &Catalog, from: Option<&Path>, update: Option<&Path>) -> anyhow::Result<()> {
+fn report(
+    root: &Path,
+    common: &Common,
+    catalog: &Catalog,
+    from: Option<&Path>,
+    update: Option<&Path>,
+) -> anyhow::Result<()> {
     let text = match from {
         Some(folder) => {
-            let mut records: Vec<RunRecord> = read_records(folder)?.into_iter().map(|stored| stored.record).collect();
-            records.sort_by(|a, b| (&a.experiment.name, a.experiment.order).cmp(&(&b.experiment.name, b.experiment.order)));
+            let mut records: Vec<RunRecord> = read_records(folder)?
+                .into_iter()
+                .map(|stored| stored.record)
+                .collect();
+            records.sort_by(|a, b| {
+                (&a.experiment.name, a.experiment.order)
+                    .cmp(&(&b.experiment.name, b.experiment.order))
+            });
             let report = new_report();
             report.write(&records, &common.out.join("report"))?;
-            report.tables(&records)?.iter().map(|table| format!("### {}\n\n{}\n", table.title, table.markdown())).collect()
+            report
+                .tables(&records)?
+                .iter()
+                .map(|table| format!("### {}\n\n{}\n", table.title, table.markdown()))
+                .collect()
         }
         None => {
             let planned: Vec<PlannedRow> = selected(catalog, common)
@@ -253,12 +357,26 @@ fn report(root: &Path, common: &Common, catalog: &Catalog, from: Option<&Path>, 
 fn replace_tables(page: &Path, tables: &str) -> anyhow::Result<()> {
     const BEGIN: &str = "<!-- results:begin -->\n";
     const END: &str = "<!-- results:end -->";
-    let text = std::fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
+    let text =
+        std::fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
     let (Some(begin), Some(end)) = (text.find(BEGIN), text.find(END)) else {
-        anyhow::bail!("{} lacks the lines {} and {END}", page.display(), BEGIN.trim());
+        anyhow::bail!(
+            "{} lacks the lines {} and {END}",
+            page.display(),
+            BEGIN.trim()
+        );
     };
-    anyhow::ensure!(begin < end, "{}: the markers are in the wrong order", page.display());
-    let replaced = format!("{}{}\n{}", &text[..begin + BEGIN.len()], tables.trim_end(), &text[end..]);
+    anyhow::ensure!(
+        begin < end,
+        "{}: the markers are in the wrong order",
+        page.display()
+    );
+    let replaced = format!(
+        "{}{}\n{}",
+        &text[..begin + BEGIN.len()],
+        tables.trim_end(),
+        &text[end..]
+    );
     write_atomically(page, replaced.as_bytes())?;
     Ok(())
 }
@@ -266,7 +384,9 @@ fn replace_tables(page: &Path, tables: &str) -> anyhow::Result<()> {
 fn progress(length: u64) -> ProgressBar {
     let bar = ProgressBar::new(length);
     // The template is a constant; a wrong one would show in the first run.
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {elapsed} gone, {eta} left  {wide_msg}") {
+    if let Ok(style) = ProgressStyle::with_template(
+        "{bar:30} {pos}/{len} runs  {elapsed} gone, {eta} left  {wide_msg}",
+    ) {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(500));

@@ -25,7 +25,9 @@ impl Row {
 
     /// The last part of the name.
     pub fn row(&self) -> &str {
-        self.name.rsplit_once('/').map_or(self.name.as_str(), |(_, row)| row)
+        self.name
+            .rsplit_once('/')
+            .map_or(self.name.as_str(), |(_, row)| row)
     }
 }
 
@@ -58,63 +60,117 @@ impl Catalog {
     /// [`ExperimentError::UnknownRow`] with names that look like it.
     pub fn find(&self, asked: &str) -> Result<&Row, ExperimentError> {
         let by_hash = |row: &&Row| asked.len() >= 8 && row.hash.starts_with(asked);
-        self.rows.iter().find(|row| row.name == asked).or_else(|| self.rows.iter().find(by_hash)).ok_or_else(|| {
-            let last = asked.rsplit('/').next().unwrap_or(asked);
-            let mut near: Vec<&str> =
-                self.rows.iter().map(|r| r.name.as_str()).filter(|name| name.contains(last) || asked.contains(name)).collect();
-            if near.is_empty() {
-                near = self.rows.iter().map(|r| r.name.as_str()).take(5).collect();
-            }
-            ExperimentError::UnknownRow { asked: asked.into(), nearest: near.join(", ") }
-        })
+        self.rows
+            .iter()
+            .find(|row| row.name == asked)
+            .or_else(|| self.rows.iter().find(by_hash))
+            .ok_or_else(|| {
+                let last = asked.rsplit('/').next().unwrap_or(asked);
+                let mut near: Vec<&str> = self
+                    .rows
+                    .iter()
+                    .map(|r| r.name.as_str())
+                    .filter(|name| name.contains(last) || asked.contains(name))
+                    .collect();
+                if near.is_empty() {
+                    near = self.rows.iter().map(|r| r.name.as_str()).take(5).collect();
+                }
+                ExperimentError::UnknownRow {
+                    asked: asked.into(),
+                    nearest: near.join(", "),
+                }
+            })
     }
 }
 
-fn read_rows(root: &Path, defaults: &toml::Table, folder: &Path) -> Result<Vec<Row>, ExperimentError> {
+fn read_rows(
+    root: &Path,
+    defaults: &toml::Table,
+    folder: &Path,
+) -> Result<Vec<Row>, ExperimentError> {
     let mut shared = read_table(&folder.join("_table.toml"))?;
     let order: Vec<String> = match shared.remove("order") {
-        Some(value) => value
-            .try_into()
-            .map_err(|source| ExperimentError::Schema { path: folder.join("_table.toml"), source: Box::new(source) })?,
+        Some(value) => value.try_into().map_err(|source| ExperimentError::Schema {
+            path: folder.join("_table.toml"),
+            source: Box::new(source),
+        })?,
         None => Vec::new(),
     };
     let mut rows = Vec::new();
     for path in entries(folder)? {
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some(stem) = file.strip_suffix(".toml").filter(|stem| *stem != "_table") else { continue };
+        let file = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let Some(stem) = file.strip_suffix(".toml").filter(|stem| *stem != "_table") else {
+            continue;
+        };
         let mut merged = defaults.clone();
         merge(&mut merged, shared.clone());
         merge(&mut merged, read_table(&path)?);
-        let experiment: Experiment = toml::Value::Table(merged)
-            .try_into()
-            .map_err(|source| ExperimentError::Schema { path: path.clone(), source: Box::new(source) })?;
+        let experiment: Experiment =
+            toml::Value::Table(merged)
+                .try_into()
+                .map_err(|source| ExperimentError::Schema {
+                    path: path.clone(),
+                    source: Box::new(source),
+                })?;
         experiment.validate(&path)?;
         let hash = content_hash(&experiment).map_err(|source| ExperimentError::Read {
             path: path.clone(),
             source: std::io::Error::other(source),
         })?;
         let below = folder.strip_prefix(root).unwrap_or(folder);
-        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        rows.push(Row { name: format!("{}/{stem}", parts.join("/")), path, experiment, hash });
+        let parts: Vec<_> = below
+            .iter()
+            .map(|part| part.to_string_lossy().into_owned())
+            .collect();
+        rows.push(Row {
+            name: format!("{}/{stem}", parts.join("/")),
+            path,
+            experiment,
+            hash,
+        });
     }
-    let rank = |row: &Row| order.iter().position(|name| name == row.row()).unwrap_or(usize::MAX);
+    let rank = |row: &Row| {
+        order
+            .iter()
+            .position(|name| name == row.row())
+            .unwrap_or(usize::MAX)
+    };
     rows.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
     Ok(rows)
 }
 
 fn read_table(path: &Path) -> Result<toml::Table, ExperimentError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ExperimentError::Read { path: path.into(), source })?;
-    text.parse().map_err(|source| ExperimentError::Syntax { path: path.into(), source: Box::new(source) })
+    let text = std::fs::read_to_string(path).map_err(|source| ExperimentError::Read {
+        path: path.into(),
+        source,
+    })?;
+    text.parse().map_err(|source| ExperimentError::Syntax {
+        path: path.into(),
+        source: Box::new(source),
+    })
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ExperimentError> {
-    let fail = |source| ExperimentError::Read { path: folder.into(), source };
-    let mut paths: Vec<PathBuf> =
-        std::fs::read_dir(folder).map_err(fail)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>().map_err(fail)?;
+    let fail = |source| ExperimentError::Read {
+        path: folder.into(),
+        source,
+    };
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map_err(fail)?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<Result<_, _>>()
+        .map_err(fail)?;
     paths.sort();
     Ok(paths)
 }
 
 fn folders(folder: &Path) -> Result<Vec<PathBuf>, ExperimentError> {
-    Ok(entries(folder)?.into_iter().filter(|path| path.is_dir()).collect())
+    Ok(entries(folder)?
+        .into_iter()
+        .filter(|path| path.is_dir())
+        .collect())
 }

@@ -207,7 +207,12 @@ impl Experiment {
     /// [`ExperimentError::Value`], which names the key.
     pub fn validate(&self, path: &Path) -> Result<(), ExperimentError> {
         let fail = |key, found: String, expected| {
-            Err(ExperimentError::Value { path: path.into(), key, found, expected })
+            Err(ExperimentError::Value {
+                path: path.into(),
+                key,
+                found,
+                expected,
+            })
         };
         let share = |x: f64| (0.0..=1.0).contains(&x);
         if self.seeds.is_empty() {
@@ -217,10 +222,18 @@ impl Experiment {
             return fail("train.epochs", self.train.epochs.to_string(), "1 to 100000");
         }
         if self.train.batch_size == 0 || self.train.batch_size > 65_536 {
-            return fail("train.batch_size", self.train.batch_size.to_string(), "1 to 65536");
+            return fail(
+                "train.batch_size",
+                self.train.batch_size.to_string(),
+                "1 to 65536",
+            );
         }
         if !share(self.train.warmup) {
-            return fail("train.warmup", self.train.warmup.to_string(), "a share, 0 to 1");
+            return fail(
+                "train.warmup",
+                self.train.warmup.to_string(),
+                "a share, 0 to 1",
+            );
         }
         for (key, rate) in [
             ("train.learning_rate", self.train.learning_rate),
@@ -232,11 +245,22 @@ impl Experiment {
             }
         }
         if self.train.clip_norm.is_nan() || self.train.clip_norm <= 0.0 {
-            return fail("train.clip_norm", self.train.clip_norm.to_string(), "a number above 0");
+            return fail(
+                "train.clip_norm",
+                self.train.clip_norm.to_string(),
+                "a number above 0",
+            );
         }
         let shares: &[(&'static str, f64)] = &match self.data.split {
-            SplitConfig::Holdout { test, label_fraction, .. } => {
-                vec![("data.split.test", test), ("data.split.label_fraction", label_fraction)]
+            SplitConfig::Holdout {
+                test,
+                label_fraction,
+                ..
+            } => {
+                vec![
+                    ("data.split.test", test),
+                    ("data.split.label_fraction", label_fraction),
+                ]
             }
             SplitConfig::Repeated { test } => vec![("data.split.test", test)],
             SplitConfig::Published => vec![],
@@ -247,19 +271,39 @@ impl Experiment {
             }
         }
         if self.input.bands.is_empty() || self.input.known > self.input.bands.len() {
-            return fail("input.known", self.input.known.to_string(), "at most the number of input.bands, which must not be empty");
+            return fail(
+                "input.known",
+                self.input.known.to_string(),
+                "at most the number of input.bands, which must not be empty",
+            );
         }
         if self.input.size == 0 || self.input.size > 4096 {
-            return fail("input.size", self.input.size.to_string(), "1 to 4096 pixels");
+            return fail(
+                "input.size",
+                self.input.size.to_string(),
+                "1 to 4096 pixels",
+            );
         }
         if self.data.dataset != "synthetic" && self.data.path.is_none() {
-            return fail("data.path", "absent".into(), "a file or folder below the data directory");
+            return fail(
+                "data.path",
+                "absent".into(),
+                "a file or folder below the data directory",
+            );
         }
         if self.table.metrics.is_empty() {
-            return fail("table.metrics", "[]".into(), "at least one metric, e.g. accuracy");
+            return fail(
+                "table.metrics",
+                "[]".into(),
+                "at least one metric, e.g. accuracy",
+            );
         }
         if self.probe.is_some() && self.method != MethodConfig::Frozen {
-            return fail("probe", self.method.name().into(), "method = \"frozen\", as a probe judges frozen features");
+            return fail(
+                "probe",
+                self.method.name().into(),
+                "method = \"frozen\", as a probe judges frozen features",
+            );
         }
         Ok(())
     }

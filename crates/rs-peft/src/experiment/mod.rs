@@ -7,7 +7,8 @@ mod resolve;
 
 pub use catalog::{Catalog, Row};
 pub use config::{
-    BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, ProbeConfig, Rendering, SplitConfig, TableConfig, TrainConfig,
+    BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, ProbeConfig, Rendering,
+    SplitConfig, TableConfig, TrainConfig,
 };
 pub use error::ExperimentError;
 pub use resolve::{content_hash, merge};

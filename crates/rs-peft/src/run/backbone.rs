@@ -30,7 +30,11 @@ pub(crate) struct Backbone<B: Backend> {
 
 /// The file of a row's weights.
 pub(crate) fn path(config: &BackboneConfig, root: &Path) -> PathBuf {
-    let name = if config.weights == "random" { SHIPPED } else { &config.weights };
+    let name = if config.weights == "random" {
+        SHIPPED
+    } else {
+        &config.weights
+    };
     root.join(name)
 }
 
@@ -51,14 +55,26 @@ pub(crate) fn load<B: Backend>(
     }
     vit = vit.with_channels(input.bands.len(), input.known, input.patch_embed, seed)?;
     vit_config.in_channels = input.bands.len();
-    Ok(Backbone { vit: vit.no_grad(), config: vit_config, sha256: report.sha256, input: statistics })
+    Ok(Backbone {
+        vit: vit.no_grad(),
+        config: vit_config,
+        sha256: report.sha256,
+        input: statistics,
+    })
 }
 
 /// The statistics in a checkpoint's metadata.
 fn statistics(path: &Path, report: &LoadReport) -> Result<BandStatistics, RunError> {
-    let bad = |detail: String| RunError::WeightsInput { path: path.into(), detail };
-    let text = report.metadata.get(INPUT_METADATA).ok_or_else(|| bad(format!("no metadata entry `{INPUT_METADATA}`")))?;
-    let statistics: BandStatistics = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+    let bad = |detail: String| RunError::WeightsInput {
+        path: path.into(),
+        detail,
+    };
+    let text = report
+        .metadata
+        .get(INPUT_METADATA)
+        .ok_or_else(|| bad(format!("no metadata entry `{INPUT_METADATA}`")))?;
+    let statistics: BandStatistics =
+        serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
     statistics.validate()?;
     Ok(statistics)
 }

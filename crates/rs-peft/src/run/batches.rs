@@ -1,7 +1,9 @@
 //! From cached samples to batches, and from batches to frozen features.
 
 use burn::tensor::backend::Backend;
-use rs_datasets::{Batch, Loader, LoaderConfig, Order, Pipeline, RandomDihedral, Step, image_tensor};
+use rs_datasets::{
+    Batch, Loader, LoaderConfig, Order, Pipeline, RandomDihedral, Step, image_tensor,
+};
 use training::{BatchSource, BoxError, FeatureMatrix, extract};
 use vit_backbone::{Seam, Vit};
 
@@ -23,12 +25,25 @@ pub(crate) fn loader(
     augment: bool,
     seed: Option<u64>,
 ) -> Result<Loader, RunError> {
-    let steps = if augment { vec![Step::RandomDihedral(RandomDihedral::default())] } else { Vec::new() };
-    let order = if seed.is_some() { Order::Shuffled } else { Order::Sequential };
+    let steps = if augment {
+        vec![Step::RandomDihedral(RandomDihedral::default())]
+    } else {
+        Vec::new()
+    };
+    let order = if seed.is_some() {
+        Order::Shuffled
+    } else {
+        Order::Sequential
+    };
     let mut config = LoaderConfig::new(batch_size, order, seed.unwrap_or_default());
     // Decoded samples need no more than one thread to be turned; the cores belong to the model.
     config.threads = 1;
-    Ok(Loader::new(samples.all.clone(), indices, Pipeline::new(steps), config)?)
+    Ok(Loader::new(
+        samples.all.clone(),
+        indices,
+        Pipeline::new(steps),
+        config,
+    )?)
 }
 
 /// The batches of a loader as a source of the training loop.
@@ -62,14 +77,23 @@ where
 {
     let batches = loader(samples, indices.to_vec(), INFERENCE_BATCH, false, None)?.epoch(0);
     let batches = batches.map(|batch| batch.map_err(BoxError::from));
-    Ok(extract::<B, _>(batches, indices.len(), FEATURE_BYTES, |batch: Batch| {
-        let images = image_tensor::<B>(&batch, device);
-        Ok(readout.features(base, seam, images))
-    })?)
+    Ok(extract::<B, _>(
+        batches,
+        indices.len(),
+        FEATURE_BYTES,
+        |batch: Batch| {
+            let images = image_tensor::<B>(&batch, device);
+            Ok(readout.features(base, seam, images))
+        },
+    )?)
 }
 
 /// Rows of a feature matrix as batches `[rows, dim]` in a given order.
-pub(crate) fn rows<B: Backend>(matrix: &FeatureMatrix, indices: &[usize], device: &B::Device) -> burn::tensor::Tensor<B, 2> {
+pub(crate) fn rows<B: Backend>(
+    matrix: &FeatureMatrix,
+    indices: &[usize],
+    device: &B::Device,
+) -> burn::tensor::Tensor<B, 2> {
     let chosen = matrix.select(indices);
     let data = burn::tensor::TensorData::new(chosen.values, [chosen.rows, chosen.dim]);
     burn::tensor::Tensor::from_data(data, device)

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rs_datasets::{Dataset, LabelTable, Split, SyntheticConfig, SyntheticScenes, catalog, stratified};
+use rs_datasets::{
+    Dataset, LabelTable, Split, SyntheticConfig, SyntheticScenes, catalog, stratified,
+};
 
 use super::RunError;
 use crate::experiment::{DataConfig, SplitConfig};
@@ -16,7 +18,11 @@ const SCENES: u64 = 20_26;
 ///
 /// # Errors
 /// [`RunError::NoData`] without a folder, [`RunError::Data`] for whatever reading gives.
-pub(crate) fn open(row: &str, config: &DataConfig, folder: Option<&Path>) -> Result<Arc<dyn Dataset>, RunError> {
+pub(crate) fn open(
+    row: &str,
+    config: &DataConfig,
+    folder: Option<&Path>,
+) -> Result<Arc<dyn Dataset>, RunError> {
     if config.dataset == "synthetic" {
         let scenes = SyntheticConfig::balanced(config.per_class.unwrap_or(40), SCENES);
         return Ok(Arc::new(SyntheticScenes::classification(scenes)?));
@@ -40,13 +46,28 @@ pub(crate) fn split(
     let name = format!("{}-seed{seed}", dataset.name());
     Ok(match &config.split {
         SplitConfig::Published => Split::published(dataset)?,
-        SplitConfig::Repeated { test } => stratified(&table, &name, &[("test", *test), ("train", 1.0 - *test)], seed)?,
-        SplitConfig::Holdout { test, split_seed, label_fraction, reserve } => {
+        SplitConfig::Repeated { test } => stratified(
+            &table,
+            &name,
+            &[("test", *test), ("train", 1.0 - *test)],
+            seed,
+        )?,
+        SplitConfig::Holdout {
+            test,
+            split_seed,
+            label_fraction,
+            reserve,
+        } => {
             let table = match reserve {
                 Some(path) => without(&table, &locate(row, path, folder)?)?,
                 None => table,
             };
-            let fixed = stratified(&table, &name, &[("test", *test), ("train", 1.0 - *test)], *split_seed)?;
+            let fixed = stratified(
+                &table,
+                &name,
+                &[("test", *test), ("train", 1.0 - *test)],
+                *split_seed,
+            )?;
             fixed.label_fraction("train", &table, *label_fraction, seed)?
         }
     })
@@ -55,13 +76,18 @@ pub(crate) fn split(
 /// The table without the ids of the 13-band EuroSAT data set at `path`.
 pub(crate) fn without(table: &LabelTable, path: &Path) -> Result<LabelTable, RunError> {
     let reserved = catalog::open("eurosat_ms", path)?;
-    let ids: HashSet<&str> = (0..reserved.len()).map(|index| reserved.id(index)).collect();
+    let ids: HashSet<&str> = (0..reserved.len())
+        .map(|index| reserved.id(index))
+        .collect();
     Ok(table.filter(|id| !ids.contains(id))?)
 }
 
 fn locate(row: &str, path: &str, folder: Option<&Path>) -> Result<PathBuf, RunError> {
     match folder {
         Some(folder) => Ok(folder.join(path)),
-        None => Err(RunError::NoData { row: row.into(), needs: path.into() }),
+        None => Err(RunError::NoData {
+            row: row.into(),
+            needs: path.into(),
+        }),
     }
 }

@@ -16,15 +16,26 @@ const SIDE: u32 = 128;
 ///
 /// # Errors
 /// When the data or the predictions cannot be read, or an image cannot be encoded.
-pub fn examples(rows: &[(&PlannedRow, &RunRecord)], data_folder: Option<&Path>) -> Result<Option<ExampleSet>, RunError> {
-    let Some((first, record)) = rows.first() else { return Ok(None) };
-    let Some(seed) = record.results.first().map(|result| result.seed) else { return Ok(None) };
+pub fn examples(
+    rows: &[(&PlannedRow, &RunRecord)],
+    data_folder: Option<&Path>,
+) -> Result<Option<ExampleSet>, RunError> {
+    let Some((first, record)) = rows.first() else {
+        return Ok(None);
+    };
+    let Some(seed) = record.results.first().map(|result| result.seed) else {
+        return Ok(None);
+    };
     let dataset = data::open(&first.row.name, &first.row.experiment.data, data_folder)?;
     let mut chosen: BTreeMap<usize, String> = BTreeMap::new();
     let mut said: BTreeMap<String, Vec<ExamplePrediction>> = BTreeMap::new();
     for (planned, record) in rows {
-        let Some(result) = record.results.iter().find(|result| result.seed == seed) else { continue };
-        let Some(file) = &result.predictions else { continue };
+        let Some(result) = record.results.iter().find(|result| result.seed == seed) else {
+            continue;
+        };
+        let Some(file) = &result.predictions else {
+            continue;
+        };
         let predictions = Predictions::read(&planned.folder.join(file))?;
         if chosen.is_empty() {
             for (id, &class) in predictions.ids.iter().zip(&predictions.truth) {
@@ -32,11 +43,21 @@ pub fn examples(rows: &[(&PlannedRow, &RunRecord)], data_folder: Option<&Path>) 
             }
         }
         for id in chosen.values() {
-            let Some(at) = predictions.ids.iter().position(|other| other == id) else { continue };
+            let Some(at) = predictions.ids.iter().position(|other| other == id) else {
+                continue;
+            };
             said.entry(id.clone()).or_default().push(ExamplePrediction {
                 method: record.experiment.method.clone(),
-                class: predictions.classes.get(predictions.predicted[at]).cloned().unwrap_or_default(),
-                confidence: predictions.confidence.as_ref().and_then(|c| c.get(at)).map(|&c| f64::from(c)),
+                class: predictions
+                    .classes
+                    .get(predictions.predicted[at])
+                    .cloned()
+                    .unwrap_or_default(),
+                confidence: predictions
+                    .confidence
+                    .as_ref()
+                    .and_then(|c| c.get(at))
+                    .map(|&c| f64::from(c)),
             });
         }
     }
@@ -52,7 +73,9 @@ pub fn examples(rows: &[(&PlannedRow, &RunRecord)], data_folder: Option<&Path>) 
     }
     Ok(Some(ExampleSet {
         experiment: record.experiment.name.clone(),
-        caption: format!("First test image of each class by id, seed {seed}; each band stretched from its 2nd to its 98th percentile"),
+        caption: format!(
+            "First test image of each class by id, seed {seed}; each band stretched from its 2nd to its 98th percentile"
+        ),
         images,
     }))
 }
@@ -64,18 +87,23 @@ fn png(sample: &Sample) -> Result<Vec<u8>, RunError> {
         [Ok(r), Ok(g), Ok(b)] => vec![r, g, b],
         _ => vec![0, 0, 0],
     };
-    let planes: Vec<Vec<u8>> = bands.iter().map(|&band| stretched(image.band(band))).collect();
+    let planes: Vec<Vec<u8>> = bands
+        .iter()
+        .map(|&band| stretched(image.band(band)))
+        .collect();
     let picture = image::RgbImage::from_fn(image.width as u32, image.height as u32, |x, y| {
         let at = y as usize * image.width + x as usize;
         image::Rgb([planes[0][at], planes[1][at], planes[2][at]])
     });
     let large = image::imageops::resize(&picture, SIDE, SIDE, image::imageops::FilterType::Nearest);
     let mut bytes = std::io::Cursor::new(Vec::new());
-    large.write_to(&mut bytes, image::ImageFormat::Png).map_err(|error| RunError::Io {
-        action: "encode",
-        path: sample.id.clone().into(),
-        source: std::io::Error::other(error),
-    })?;
+    large
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(|error| RunError::Io {
+            action: "encode",
+            path: sample.id.clone().into(),
+            source: std::io::Error::other(error),
+        })?;
     Ok(bytes.into_inner())
 }
 
@@ -83,8 +111,22 @@ fn png(sample: &Sample) -> Result<Vec<u8>, RunError> {
 fn stretched(values: &[f32]) -> Vec<u8> {
     let mut sorted: Vec<f32> = values.iter().copied().filter(|v| v.is_finite()).collect();
     sorted.sort_by(f32::total_cmp);
-    let at = |share: f64| sorted.get((share * sorted.len().saturating_sub(1) as f64) as usize).copied().unwrap_or(0.0);
+    let at = |share: f64| {
+        sorted
+            .get((share * sorted.len().saturating_sub(1) as f64) as usize)
+            .copied()
+            .unwrap_or(0.0)
+    };
     let (low, high) = (at(0.02), at(0.98));
     let range = (high - low).max(f32::MIN_POSITIVE);
-    values.iter().map(|v| if v.is_finite() { ((v - low) / range * 255.0).clamp(0.0, 255.0) as u8 } else { 0 }).collect()
+    values
+        .iter()
+        .map(|v| {
+            if v.is_finite() {
+                ((v - low) / range * 255.0).clamp(0.0, 255.0) as u8
+            } else {
+                0
+            }
+        })
+        .collect()
 }

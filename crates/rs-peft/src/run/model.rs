@@ -7,7 +7,8 @@ use burn::tensor::backend::Backend;
 use heads::LinearHead;
 use peft_lora::PeftAdapter;
 use vit_backbone::{
-    FeatureRequest, LayerScale, LayerScaleSite, LinearSite, NormSite, Pooling, Seam, TokenEmbed, Vit, apply_linear, pool,
+    FeatureRequest, LayerScale, LayerScaleSite, LinearSite, NormSite, Pooling, Seam, TokenEmbed,
+    Vit, apply_linear, pool,
 };
 
 /// The adapter of a method, together with a trained copy of the patch embedding where the input has channels that the
@@ -26,7 +27,10 @@ impl<B: Backend> InputAdapter<B> {
         // Full and from-scratch tuning already hold a patch embedding of their own.
         let has_own = matches!(method, PeftAdapter::Full(_) | PeftAdapter::Scratch(_));
         let patch_embed = (train_patch_embed && !has_own).then(|| trainable_copy(&base.embed.proj));
-        Self { method, patch_embed }
+        Self {
+            method,
+            patch_embed,
+        }
     }
 }
 
@@ -34,7 +38,10 @@ impl<B: Backend> InputAdapter<B> {
 fn trainable_copy<B: Backend>(linear: &Linear<B>) -> Linear<B> {
     Linear {
         weight: Param::initialized(ParamId::new(), linear.weight.val().detach().require_grad()),
-        bias: linear.bias.as_ref().map(|bias| Param::initialized(ParamId::new(), bias.val().detach().require_grad())),
+        bias: linear
+            .bias
+            .as_ref()
+            .map(|bias| Param::initialized(ParamId::new(), bias.val().detach().require_grad())),
     }
 }
 
@@ -45,7 +52,10 @@ impl<B: Backend> Seam<B> for InputAdapter<B> {
         match &self.patch_embed {
             Some(own) => {
                 let grid = base.grid(&image);
-                (base.assemble(apply_linear(own, base.pixels(image)), grid), ())
+                (
+                    base.assemble(apply_linear(own, base.pixels(image)), grid),
+                    (),
+                )
             }
             None => self.method.embed(base, image),
         }
@@ -59,7 +69,12 @@ impl<B: Backend> Seam<B> for InputAdapter<B> {
         self.method.norm(site, base, x)
     }
 
-    fn layer_scale(&self, site: LayerScaleSite, base: &LayerScale<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
+    fn layer_scale(
+        &self,
+        site: LayerScaleSite,
+        base: &LayerScale<B>,
+        x: Tensor<B, 3>,
+    ) -> Tensor<B, 3> {
         self.method.layer_scale(site, base, x)
     }
 }
@@ -88,7 +103,12 @@ impl Readout {
     /// # Shapes
     /// - `images`: `[batch, channels, height, width]`
     /// - result: `[batch, dim]`
-    pub fn features<B: Backend, S: Seam<B>>(&self, base: &Vit<B>, seam: &S, images: Tensor<B, 4>) -> Tensor<B, 2> {
+    pub fn features<B: Backend, S: Seam<B>>(
+        &self,
+        base: &Vit<B>,
+        seam: &S,
+        images: Tensor<B, 4>,
+    ) -> Tensor<B, 2> {
         let [batch, ..] = images.dims();
         match base.features(images, &self.request, seam).pop() {
             Some(tokens) => pool(tokens, base.prefix_tokens(seam), self.pooling),

@@ -26,12 +26,26 @@ pub struct PlannedRow {
 ///
 /// # Errors
 /// When the data or the weights cannot be read.
-pub fn plan(row: &Row, root: &Path, data_folder: Option<&Path>, out: &Path) -> Result<PlannedRow, RunError> {
+pub fn plan(
+    row: &Row,
+    root: &Path,
+    data_folder: Option<&Path>,
+    out: &Path,
+) -> Result<PlannedRow, RunError> {
     let experiment = &row.experiment;
     let dataset = data::open(&row.name, &experiment.data, data_folder)?;
     let mut splits = Sha256::new();
     for &seed in &experiment.seeds {
-        splits.update(data::split(&row.name, &experiment.data, dataset.as_ref(), seed, data_folder)?.sha256());
+        splits.update(
+            data::split(
+                &row.name,
+                &experiment.data,
+                dataset.as_ref(),
+                seed,
+                data_folder,
+            )?
+            .sha256(),
+        );
     }
     let weights = vit_backbone::sha256_file(&backbone::path(&experiment.backbone, root))?;
     let inputs = InputHashes {
@@ -40,11 +54,18 @@ pub fn plan(row: &Row, root: &Path, data_folder: Option<&Path>, out: &Path) -> R
         weights: Some(weights),
         code: Some(format!("rs-peft {}", env!("CARGO_PKG_VERSION"))),
     };
-    let config = serde_json::to_value(experiment)
-        .map_err(|source| RunError::Json { path: row.path.clone(), source })?;
+    let config = serde_json::to_value(experiment).map_err(|source| RunError::Json {
+        path: row.path.clone(),
+        source,
+    })?;
     let id = content_id(&config, &inputs);
     let folder = out.join("runs").join(&row.name).join(&id[..12]);
-    Ok(PlannedRow { row: row.clone(), inputs, id, folder })
+    Ok(PlannedRow {
+        row: row.clone(),
+        inputs,
+        id,
+        folder,
+    })
 }
 
 impl PlannedRow {
@@ -65,9 +86,15 @@ impl PlannedRow {
     pub fn output(&self, seed: u64) -> Result<Option<SeedOutput>, RunError> {
         let path = self.seed_file(seed);
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|source| RunError::Json { path, source }),
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|source| RunError::Json { path, source }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(RunError::Io { action: "read", path, source }),
+            Err(source) => Err(RunError::Io {
+                action: "read",
+                path,
+                source,
+            }),
         }
     }
 }

@@ -32,13 +32,28 @@ impl Predictions {
         predicted: Vec<usize>,
         probabilities: Option<&Probabilities>,
     ) -> Self {
-        let confidence = probabilities.map(|p| predicted.iter().enumerate().map(|(row, &class)| p.row(row)[class] as f32).collect());
-        Self { classes: classes.to_vec(), ids, truth, predicted, confidence }
+        let confidence = probabilities.map(|p| {
+            predicted
+                .iter()
+                .enumerate()
+                .map(|(row, &class)| p.row(row)[class] as f32)
+                .collect()
+        });
+        Self {
+            classes: classes.to_vec(),
+            ids,
+            truth,
+            predicted,
+            confidence,
+        }
     }
 
     /// Writes the file, whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<(), RunError> {
-        let bytes = serde_json::to_vec(self).map_err(|source| RunError::Json { path: path.into(), source })?;
+        let bytes = serde_json::to_vec(self).map_err(|source| RunError::Json {
+            path: path.into(),
+            source,
+        })?;
         Ok(write_atomically(path, &bytes)?)
     }
 
@@ -47,7 +62,14 @@ impl Predictions {
     /// # Errors
     /// [`RunError::Io`] or [`RunError::Json`].
     pub fn read(path: &Path) -> Result<Self, RunError> {
-        let text = std::fs::read(path).map_err(|source| RunError::Io { action: "read", path: path.into(), source })?;
-        serde_json::from_slice(&text).map_err(|source| RunError::Json { path: path.into(), source })
+        let text = std::fs::read(path).map_err(|source| RunError::Io {
+            action: "read",
+            path: path.into(),
+            source,
+        })?;
+        serde_json::from_slice(&text).map_err(|source| RunError::Json {
+            path: path.into(),
+            source,
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! From the seeds of a row to its run record.
 
-use eval::record::{Code, Compute, Cost, Experiment as Heading, Parameters, RunRecord, SCHEMA_VERSION, content_id};
+use eval::record::{
+    Code, Compute, Cost, Experiment as Heading, Parameters, RunRecord, SCHEMA_VERSION, content_id,
+};
 
 use super::{PlannedRow, RunError};
 
@@ -17,11 +19,18 @@ pub struct Provenance {
 ///
 /// # Errors
 /// When a result cannot be read.
-pub fn collect(planned: &PlannedRow, order: u32, provenance: &Provenance) -> Result<Option<RunRecord>, RunError> {
+pub fn collect(
+    planned: &PlannedRow,
+    order: u32,
+    provenance: &Provenance,
+) -> Result<Option<RunRecord>, RunError> {
     let experiment = &planned.row.experiment;
-    let (mut results, mut parameters, mut peak, mut seconds) = (Vec::new(), Parameters::default(), None, 0.0);
+    let (mut results, mut parameters, mut peak, mut seconds) =
+        (Vec::new(), Parameters::default(), None, 0.0);
     for &seed in &experiment.seeds {
-        let Some(output) = planned.output(seed)? else { continue };
+        let Some(output) = planned.output(seed)? else {
+            continue;
+        };
         seconds += output.result.seconds.unwrap_or_default();
         peak = peak.max(output.peak_memory_bytes);
         parameters = output.parameters;
@@ -30,8 +39,10 @@ pub fn collect(planned: &PlannedRow, order: u32, provenance: &Provenance) -> Res
     if results.is_empty() {
         return Ok(None);
     }
-    let config = serde_json::to_value(experiment)
-        .map_err(|source| RunError::Json { path: planned.row.path.clone(), source })?;
+    let config = serde_json::to_value(experiment).map_err(|source| RunError::Json {
+        path: planned.row.path.clone(),
+        source,
+    })?;
     let table = &experiment.table;
     let mut record = RunRecord {
         schema_version: SCHEMA_VERSION,
@@ -54,7 +65,10 @@ pub fn collect(planned: &PlannedRow, order: u32, provenance: &Provenance) -> Res
         inputs: planned.inputs.clone(),
         seeds: experiment.seeds.clone(),
         parameters,
-        cost: Cost { peak_memory_bytes: peak, wall_seconds: Some(seconds) },
+        cost: Cost {
+            peak_memory_bytes: peak,
+            wall_seconds: Some(seconds),
+        },
         results,
         summary: Default::default(),
     };

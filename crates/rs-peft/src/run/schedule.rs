@@ -24,10 +24,18 @@ pub struct Job {
 ///
 /// # Errors
 /// [`RunError::Failed`] with the log of the first failure, [`RunError::Io`] when no process can be started.
-pub fn run_jobs(jobs: Vec<Job>, workers: usize, threads: usize, finished: &(dyn Fn(&str, bool) + Sync)) -> Result<(), RunError> {
+pub fn run_jobs(
+    jobs: Vec<Job>,
+    workers: usize,
+    threads: usize,
+    finished: &(dyn Fn(&str, bool) + Sync),
+) -> Result<(), RunError> {
     let all = jobs.len();
-    let program = std::env::current_exe()
-        .map_err(|source| RunError::Io { action: "find", path: "the running program".into(), source })?;
+    let program = std::env::current_exe().map_err(|source| RunError::Io {
+        action: "find",
+        path: "the running program".into(),
+        source,
+    })?;
     let queue = Mutex::new(VecDeque::from(jobs));
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -40,7 +48,10 @@ pub fn run_jobs(jobs: Vec<Job>, workers: usize, threads: usize, finished: &(dyn 
                     let result = run_job(&program, &job, threads);
                     finished(&job.name, result.is_ok());
                     if let Err(reason) = result {
-                        failures.lock().unwrap_or_else(|e| e.into_inner()).push((job.name, reason));
+                        failures
+                            .lock()
+                            .unwrap_or_else(|e| e.into_inner())
+                            .push((job.name, reason));
                     }
                 }
             });
@@ -49,18 +60,25 @@ pub fn run_jobs(jobs: Vec<Job>, workers: usize, threads: usize, finished: &(dyn 
     let failures = failures.into_inner().unwrap_or_else(|e| e.into_inner());
     match failures.first() {
         None => Ok(()),
-        Some((first, log)) => {
-            Err(RunError::Failed { failed: failures.len(), all, first: first.clone(), log: log.clone() })
-        }
+        Some((first, log)) => Err(RunError::Failed {
+            failed: failures.len(),
+            all,
+            first: first.clone(),
+            log: log.clone(),
+        }),
     }
 }
 
 fn run_job(program: &PathBuf, job: &Job, threads: usize) -> Result<(), String> {
     if let Some(folder) = job.log.parent() {
-        std::fs::create_dir_all(folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
     }
-    let log = File::create(&job.log).map_err(|e| format!("cannot write {}: {e}", job.log.display()))?;
-    let copy = log.try_clone().map_err(|e| format!("cannot write {}: {e}", job.log.display()))?;
+    let log =
+        File::create(&job.log).map_err(|e| format!("cannot write {}: {e}", job.log.display()))?;
+    let copy = log
+        .try_clone()
+        .map_err(|e| format!("cannot write {}: {e}", job.log.display()))?;
     let status = Command::new(program)
         .args(&job.arguments)
         .env("RAYON_NUM_THREADS", threads.max(1).to_string())
@@ -74,5 +92,8 @@ fn run_job(program: &PathBuf, job: &Job, threads: usize) -> Result<(), String> {
     }
     let text = std::fs::read_to_string(&job.log).unwrap_or_default();
     let tail: Vec<&str> = text.lines().rev().take(12).collect();
-    Err(format!("{status}\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n")))
+    Err(format!(
+        "{status}\n{}",
+        tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+    ))
 }

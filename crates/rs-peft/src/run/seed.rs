@@ -7,9 +7,12 @@ use burn::module::{AutodiffModule, Module};
 use burn::tensor::backend::AutodiffBackend;
 use eval::metric::{Probabilities, evaluate};
 use eval::record::{CurvePoint, Parameters, SeedResult};
-use heads::{FeatureTable, KnnConfig, KnnProbe, LinearHeadConfig, LogisticConfig, LogisticProbe, Standardiser};
-use rs_datasets::{Cached, Dataset, Split};
+use heads::{
+    FeatureTable, KnnConfig, KnnProbe, LinearHeadConfig, LogisticConfig, LogisticProbe,
+    Standardiser,
+};
 use peft_lora::MethodConfig;
+use rs_datasets::{Cached, Dataset, Split};
 use serde::{Deserialize, Serialize};
 use training::{CacheKey, FeatureCache, FeatureMatrix};
 use vit_backbone::{FeatureRequest, PatchEmbedInit};
@@ -81,7 +84,10 @@ impl Samples {
 
     pub(crate) fn labels(&self, indices: &[usize]) -> Vec<usize> {
         // A classification split holds labelled samples only: `LabelTable::of` refuses others.
-        indices.iter().map(|&index| self.all.class_of(index).unwrap_or_default()).collect()
+        indices
+            .iter()
+            .map(|&index| self.all.class_of(index).unwrap_or_default())
+            .collect()
     }
 }
 
@@ -92,13 +98,27 @@ impl BackendTask for SeedRun<'_> {
         let started = (self.clock)();
         let experiment = self.experiment;
         let dataset = data::open(self.row, &experiment.data, self.data)?;
-        let split = data::split(self.row, &experiment.data, dataset.as_ref(), self.seed, self.data)?;
-        let base = backbone::load::<B>(&experiment.backbone, &experiment.input, self.root, self.seed, &device)?;
+        let split = data::split(
+            self.row,
+            &experiment.data,
+            dataset.as_ref(),
+            self.seed,
+            self.data,
+        )?;
+        let base = backbone::load::<B>(
+            &experiment.backbone,
+            &experiment.input,
+            self.root,
+            self.seed,
+            &device,
+        )?;
         let samples = self.samples(dataset, &split, &base)?;
         let classes = samples.all.classes().to_vec();
 
         let readout = self.readout(&base);
-        let method = experiment.method.init(&base.vit, &base.config, self.seed, &device)?;
+        let method = experiment
+            .method
+            .init(&base.vit, &base.config, self.seed, &device)?;
         let adapter = InputAdapter::new(method, &base.vit, experiment.train_patch_embed);
         let adapted = adapter.num_params();
         let backbone_parameters = base.vit.num_params();
@@ -108,9 +128,12 @@ impl BackendTask for SeedRun<'_> {
         let start = adapter.valid();
         let train_indices = samples.train_indices();
         let start_features = |part: &str, indices: &[usize]| {
-            self.cached_features(&format!("{}/{part}", split.sha256()), &base.sha256, &readout, || {
-                features_of(&samples, indices, &readout, &frozen, &start, &device)
-            })
+            self.cached_features(
+                &format!("{}/{part}", split.sha256()),
+                &base.sha256,
+                &readout,
+                || features_of(&samples, indices, &readout, &frozen, &start, &device),
+            )
         };
         let features = start_features("train", &train_indices)?;
         let table = FeatureTable::new(&features.values, features.dim)?;
@@ -134,12 +157,26 @@ impl BackendTask for SeedRun<'_> {
                 )?;
                 let head_parameters = head.linear.num_params();
                 let before = (self.clock)();
-                let trained =
-                    train::run(&self, &samples, Trainable { adapter, head }, &base, &readout, &features, &device)?;
+                let trained = train::run(
+                    &self,
+                    &samples,
+                    Trainable { adapter, head },
+                    &base,
+                    &readout,
+                    &features,
+                    &device,
+                )?;
                 training_seconds = Some(((self.clock)() - before).as_secs_f64());
                 curve = trained.curve;
                 let model = trained.model.valid();
-                let test = features_of(&samples, &test_indices, &readout, &frozen, &model.adapter, &device)?;
+                let test = features_of(
+                    &samples,
+                    &test_indices,
+                    &readout,
+                    &frozen,
+                    &model.adapter,
+                    &device,
+                )?;
                 let logits = train::logits(&model.head, &test, &device);
                 let probabilities = Probabilities::from_logits(&logits, classes.len())?;
                 let predicted = probabilities.predictions();
@@ -151,10 +188,15 @@ impl BackendTask for SeedRun<'_> {
         let mut result = SeedResult::from_evaluation(self.seed, Some(split.sha256()), evaluation);
         result.n_train = Some(train_indices.len() as u64);
         result.curve = curve;
-        result.seconds_per_epoch = training_seconds.map(|seconds| seconds / experiment.train.epochs as f64);
-        let ids = test_indices.iter().map(|&index| samples.all.id(index).to_string()).collect();
+        result.seconds_per_epoch =
+            training_seconds.map(|seconds| seconds / experiment.train.epochs as f64);
+        let ids = test_indices
+            .iter()
+            .map(|&index| samples.all.id(index).to_string())
+            .collect();
         let file = format!("seed-{}.predictions.json", self.seed);
-        Predictions::new(ids, &classes, truth, predicted, probabilities.as_ref()).write(&self.folder.join(&file))?;
+        Predictions::new(ids, &classes, truth, predicted, probabilities.as_ref())
+            .write(&self.folder.join(&file))?;
         result.predictions = Some(file);
         result.seconds = Some(((self.clock)() - started).as_secs_f64());
         Ok(SeedOutput {
@@ -175,9 +217,16 @@ impl SeedRun<'_> {
     fn readout<B: burn::tensor::backend::Backend>(&self, base: &Backbone<B>) -> Readout {
         let config = &self.experiment.backbone;
         let depth = base.vit.blocks.len();
-        let blocks = if config.blocks == 0 { depth } else { config.blocks.min(depth) };
+        let blocks = if config.blocks == 0 {
+            depth
+        } else {
+            config.blocks.min(depth)
+        };
         Readout {
-            request: FeatureRequest { blocks: vec![blocks - 1], final_norm: config.final_norm },
+            request: FeatureRequest {
+                blocks: vec![blocks - 1],
+                final_norm: config.final_norm,
+            },
             pooling: config.pooling,
         }
     }
@@ -193,7 +242,10 @@ impl SeedRun<'_> {
         let view = View::new(dataset, &self.experiment.input, split, &base.input)?;
         let wanted: Vec<usize> = train.iter().chain(&test).copied().collect();
         let all = Cached::subset(&view, &wanted, PIXEL_CACHE_BYTES)?;
-        Ok(Samples { all: Arc::new(all), train: train.len() })
+        Ok(Samples {
+            all: Arc::new(all),
+            train: train.len(),
+        })
     }
 
     /// Features of the model at its start, from the cache or computed and stored there.
@@ -205,17 +257,26 @@ impl SeedRun<'_> {
         compute: impl FnOnce() -> Result<FeatureMatrix, RunError>,
     ) -> Result<FeatureMatrix, RunError> {
         let experiment = self.experiment;
-        let input = serde_json::to_string(&experiment.input)
-            .map_err(|source| RunError::Json { path: self.row.into(), source })?;
+        let input = serde_json::to_string(&experiment.input).map_err(|source| RunError::Json {
+            path: self.row.into(),
+            source,
+        })?;
         let random = experiment.backbone.weights == "random"
             || experiment.method == MethodConfig::Scratch
             || experiment.input.patch_embed == PatchEmbedInit::Random;
         let model = if random {
-            format!("{weights}/{}/{}/{}", experiment.backbone.weights, experiment.method.name(), self.seed)
+            format!(
+                "{weights}/{}/{}/{}",
+                experiment.backbone.weights,
+                experiment.method.name(),
+                self.seed
+            )
         } else {
             weights.to_string()
         };
-        let Some(folder) = self.features else { return compute() };
+        let Some(folder) = self.features else {
+            return compute();
+        };
         let key = CacheKey::new()
             .with("model", &model)
             .with("input", &input)
@@ -242,8 +303,17 @@ impl SeedRun<'_> {
     }
 
     /// Batches of training images in the order of an epoch, augmented as the row says.
-    pub(crate) fn training_loader(&self, samples: &Samples) -> Result<rs_datasets::Loader, RunError> {
-        loader(samples, samples.train_indices(), self.experiment.train.batch_size, self.experiment.train.augment, Some(self.seed))
+    pub(crate) fn training_loader(
+        &self,
+        samples: &Samples,
+    ) -> Result<rs_datasets::Loader, RunError> {
+        loader(
+            samples,
+            samples.train_indices(),
+            self.experiment.train.batch_size,
+            self.experiment.train.augment,
+            Some(self.seed),
+        )
     }
 }
 
@@ -259,15 +329,29 @@ fn judge_by_probe(
 ) -> Result<Judged, RunError> {
     match *probe {
         ProbeConfig::Logistic { l2 } => {
-            let config = LogisticConfig { l2, ..LogisticConfig::default() };
+            let config = LogisticConfig {
+                l2,
+                ..LogisticConfig::default()
+            };
             let fitted = LogisticProbe::fit(&config, table, labels, classes)?;
-            let values: Vec<f32> = fitted.probabilities(queries)?.iter().map(|&p| p as f32).collect();
+            let values: Vec<f32> = fitted
+                .probabilities(queries)?
+                .iter()
+                .map(|&p| p as f32)
+                .collect();
             let probabilities = Probabilities::from_probabilities(&values, classes)?;
             let predicted = fitted.predict(queries)?;
-            Ok((Some(probabilities), predicted, Some(fitted.weight.len() + fitted.bias.len())))
+            Ok((
+                Some(probabilities),
+                predicted,
+                Some(fitted.weight.len() + fitted.bias.len()),
+            ))
         }
         ProbeConfig::Knn { k } => {
-            let config = KnnConfig { k, ..KnnConfig::default() };
+            let config = KnnConfig {
+                k,
+                ..KnnConfig::default()
+            };
             let found = KnnProbe::fit(&config, table, labels, classes)?.predict(queries)?;
             let probabilities = Probabilities::from_probabilities(&found.scores, classes)?;
             Ok((Some(probabilities), found.labels, Some(0)))

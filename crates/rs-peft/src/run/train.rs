@@ -4,10 +4,11 @@ use burn::module::Module;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use eval::record::CurvePoint;
 use heads::{ClassWeights, CrossEntropy, CrossEntropyConfig, LinearHead};
-use rs_datasets::{Batch, image_tensor, stream};
 use rand::seq::SliceRandom;
+use rs_datasets::{Batch, image_tensor, stream};
 use training::{
-    BoxError, CheckpointPolicy, FeatureMatrix, FitConfig, FnSource, GroupConfig, Hooks, Loss, ScheduleConfig, StepContext, fit,
+    BoxError, CheckpointPolicy, FeatureMatrix, FitConfig, FnSource, GroupConfig, Hooks, Loss,
+    ScheduleConfig, StepContext, fit,
 };
 
 use super::RunError;
@@ -37,12 +38,21 @@ pub(crate) fn run<B: AutodiffBackend>(
     let config = &seed_run.experiment.train;
     let adapts = model.adapter.num_params() > 0;
     let mut groups = vec![
-        GroupConfig::new("head", &["head.*"], config.head_learning_rate).with_weight_decay(config.weight_decay),
+        GroupConfig::new("head", &["head.*"], config.head_learning_rate)
+            .with_weight_decay(config.weight_decay),
     ];
     if adapts {
-        groups.push(GroupConfig::new("adapter", &["adapter.*"], config.learning_rate).with_weight_decay(config.weight_decay));
+        groups.push(
+            GroupConfig::new("adapter", &["adapter.*"], config.learning_rate)
+                .with_weight_decay(config.weight_decay),
+        );
     }
-    let mut fit_config = FitConfig::new(config.epochs, seed_run.seed, groups, ScheduleConfig::cosine(config.warmup));
+    let mut fit_config = FitConfig::new(
+        config.epochs,
+        seed_run.seed,
+        groups,
+        ScheduleConfig::cosine(config.warmup),
+    );
     fit_config.clip_norm = Some(f64::from(config.clip_norm));
 
     let labels = samples.labels(&samples.train_indices());
@@ -54,42 +64,71 @@ pub(crate) fn run<B: AutodiffBackend>(
         hooks = hooks.checkpoint(&policy);
     }
     let outcome = if adapts {
-        let objective = |model: &Trainable<B>, batch: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
-            let features = readout.features(&base.vit, &model.adapter, image_tensor::<B>(&batch, device));
-            let targets = loss.targets_of_classes::<B>(&batch.labels, device)?;
-            let value = loss.forward(model.head.forward(features), &targets);
-            Ok(Loss::mean(value, batch.len()).with_weight(targets.total_weight()))
-        };
+        let objective =
+            |model: &Trainable<B>, batch: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
+                let features =
+                    readout.features(&base.vit, &model.adapter, image_tensor::<B>(&batch, device));
+                let targets = loss.targets_of_classes::<B>(&batch.labels, device)?;
+                let value = loss.forward(model.head.forward(features), &targets);
+                Ok(Loss::mean(value, batch.len()).with_weight(targets.total_weight()))
+            };
         let source = LoaderSource(seed_run.training_loader(samples)?);
         fit(model, &fit_config, &objective, &source, device, hooks)?
     } else {
-        let objective = |model: &Trainable<B>, chosen: Vec<usize>, _: &StepContext| -> Result<Loss<B>, BoxError> {
+        let objective = |model: &Trainable<B>,
+                         chosen: Vec<usize>,
+                         _: &StepContext|
+         -> Result<Loss<B>, BoxError> {
             let classes: Vec<usize> = chosen.iter().map(|&row| labels[row]).collect();
             let targets = loss.targets_of_classes::<B>(&classes, device)?;
-            let value = loss.forward(model.head.forward(rows::<B>(start_features, &chosen, device)), &targets);
+            let value = loss.forward(
+                model
+                    .head
+                    .forward(rows::<B>(start_features, &chosen, device)),
+                &targets,
+            );
             Ok(Loss::mean(value, chosen.len()).with_weight(targets.total_weight()))
         };
         let batches = labels.len().div_ceil(config.batch_size);
         let source = FnSource::new(batches, |epoch, index| -> Result<Vec<usize>, BoxError> {
             let order = shuffled(labels.len(), seed_run.seed, epoch);
-            Ok(order.chunks(config.batch_size).nth(index).unwrap_or_default().to_vec())
+            Ok(order
+                .chunks(config.batch_size)
+                .nth(index)
+                .unwrap_or_default()
+                .to_vec())
         });
         fit(model, &fit_config, &objective, &source, device, hooks)?
     };
     if long {
         policy.clear()?;
     }
-    let peak = if adapts { config.learning_rate } else { config.head_learning_rate };
-    Ok(Trained { curve: curve_points(&outcome.curve, peak), model: outcome.model })
+    let peak = if adapts {
+        config.learning_rate
+    } else {
+        config.head_learning_rate
+    };
+    Ok(Trained {
+        curve: curve_points(&outcome.curve, peak),
+        model: outcome.model,
+    })
 }
 
-fn loss(seed_run: &SeedRun<'_>, classes: usize, labels: &[usize]) -> Result<CrossEntropy, RunError> {
+fn loss(
+    seed_run: &SeedRun<'_>,
+    classes: usize,
+    labels: &[usize],
+) -> Result<CrossEntropy, RunError> {
     let config = &seed_run.experiment.train;
     let mut counts = vec![0; classes];
     labels.iter().for_each(|&label| counts[label] += 1);
     let settings = CrossEntropyConfig {
         ignore_index: None,
-        class_weights: if config.balanced_loss { ClassWeights::Balanced } else { ClassWeights::None },
+        class_weights: if config.balanced_loss {
+            ClassWeights::Balanced
+        } else {
+            ClassWeights::None
+        },
         label_smoothing: config.label_smoothing,
     };
     Ok(CrossEntropy::new(&settings, classes, Some(&counts))?)
@@ -98,12 +137,23 @@ fn loss(seed_run: &SeedRun<'_>, classes: usize, labels: &[usize]) -> Result<Cros
 /// The order of feature rows in an epoch.
 fn shuffled(rows: usize, seed: u64, epoch: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows).collect();
-    order.shuffle(&mut stream(&["feature-order", &seed.to_string(), &epoch.to_string()]));
+    order.shuffle(&mut stream(&[
+        "feature-order",
+        &seed.to_string(),
+        &epoch.to_string(),
+    ]));
     order
 }
 
 /// Logits of features, row-major `[rows, classes]`.
-pub(crate) fn logits<B: Backend>(head: &LinearHead<B>, features: &FeatureMatrix, device: &B::Device) -> Vec<f32> {
+pub(crate) fn logits<B: Backend>(
+    head: &LinearHead<B>,
+    features: &FeatureMatrix,
+    device: &B::Device,
+) -> Vec<f32> {
     let all: Vec<usize> = (0..features.rows).collect();
-    head.forward(rows::<B>(features, &all, device)).into_data().iter::<f32>().collect()
+    head.forward(rows::<B>(features, &all, device))
+        .into_data()
+        .iter::<f32>()
+        .collect()
 }

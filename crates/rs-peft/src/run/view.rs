@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use rs_datasets::{
-    BandSet, BandStatistics, ConvertUnit, DataError, Dataset, DatasetInfo, FillInvalid, Image, InputUnit, Interpolation, Normalise, Pipeline, RenderUint8,
-    Resize, Sample, SelectBands, Split, Step, TargetUnit, compute_statistics, sample_stream,
+    BandSet, BandStatistics, ConvertUnit, DataError, Dataset, DatasetInfo, FillInvalid, Image,
+    InputUnit, Interpolation, Normalise, Pipeline, RenderUint8, Resize, Sample, SelectBands, Split,
+    Step, TargetUnit, compute_statistics, sample_stream,
 };
 
 use crate::experiment::{InputConfig, Normalisation, Rendering};
@@ -28,34 +29,51 @@ impl View {
         weights: &BandStatistics,
     ) -> Result<Self, DataError> {
         // Without known bands all are treated alike.
-        let (first, other) = config.bands.split_at(if config.known == 0 { config.bands.len() } else { config.known });
+        let (first, other) = config.bands.split_at(if config.known == 0 {
+            config.bands.len()
+        } else {
+            config.known
+        });
         let mut parts = Vec::new();
-        for (names, rendering, normalise) in
-            [(first, config.rendering, config.normalise), (other, Rendering::None, Normalisation::Train)]
-        {
+        for (names, rendering, normalise) in [
+            (first, config.rendering, config.normalise),
+            (other, Rendering::None, Normalisation::Train),
+        ] {
             if names.is_empty() {
                 continue;
             }
-            let mut steps = vec![Step::SelectBands(SelectBands { bands: names.to_vec() })];
+            let mut steps = vec![Step::SelectBands(SelectBands {
+                bands: names.to_vec(),
+            })];
             match rendering {
                 Rendering::None => {}
                 Rendering::Uint8 => steps.push(Step::RenderUint8(RenderUint8::eurosat_rgb())),
                 Rendering::Decibel => {
-                    steps.push(Step::ConvertUnit(ConvertUnit { to: TargetUnit::Sigma0Db { floor_db: -40.0 } }));
+                    steps.push(Step::ConvertUnit(ConvertUnit {
+                        to: TargetUnit::Sigma0Db { floor_db: -40.0 },
+                    }));
                 }
             }
             let mut statistics = match normalise {
                 Normalisation::Weights => weights.clone(),
-                Normalisation::Train => {
-                    compute_statistics(inner.as_ref(), split, "train", &Pipeline::new(steps.clone()), None)?
-                }
+                Normalisation::Train => compute_statistics(
+                    inner.as_ref(),
+                    split,
+                    "train",
+                    &Pipeline::new(steps.clone()),
+                    None,
+                )?,
             };
             if normalise == Normalisation::Weights && statistics.bands.len() == names.len() {
                 // The weights' bands in the weights' order; the same places may carry other names in this data set.
                 statistics.bands = names.to_vec();
             }
             steps.push(Step::Normalise(Normalise { statistics }));
-            steps.push(Step::Resize(Resize { height: config.size, width: config.size, interpolation: Interpolation::Bilinear }));
+            steps.push(Step::Resize(Resize {
+                height: config.size,
+                width: config.size,
+                interpolation: Interpolation::Bilinear,
+            }));
             steps.push(Step::FillInvalid(FillInvalid { value: 0.0 }));
             parts.push(Pipeline::new(steps));
         }
@@ -63,7 +81,11 @@ impl View {
         for part in &parts {
             bands.extend_from_slice(part.output_bands(inner.bands())?.as_slice());
         }
-        Ok(Self { bands: BandSet::new(bands)?, inner, parts })
+        Ok(Self {
+            bands: BandSet::new(bands)?,
+            inner,
+            parts,
+        })
     }
 }
 
@@ -119,6 +141,9 @@ impl Dataset for View {
                 }
             });
         }
-        joined.ok_or_else(|| DataError::Setting { what: "input".into(), detail: "no band was chosen".into() })
+        joined.ok_or_else(|| DataError::Setting {
+            what: "input".into(),
+            detail: "no band was chosen".into(),
+        })
     }
 }
