@@ -27,6 +27,7 @@ mod drop_path;
 mod embed;
 mod error;
 mod features;
+mod heads;
 mod inflate;
 mod init;
 mod layer_scale;

@@ -26,7 +26,7 @@ fn error_of(bytes: &[u8]) -> String {
         .tempfile()
         .unwrap();
     std::fs::write(file.path(), bytes).unwrap();
-    let text = load(file.path()).err().expect("an error").to_string();
+    let text = load(file.path()).expect_err("an error").to_string();
     assert!(
         text.contains(file.path().file_name().unwrap().to_str().unwrap()),
         "{text}"
@@ -81,23 +81,23 @@ fn files_of_another_kind_are_named_as_such() {
     assert!(error_of(b"").contains("begin like neither"));
     assert!(error_of(b"version https://git-lfs.github.com/spec/v1\n").contains("pointer file"));
     assert!(error_of(b"PK\x03\x04 and then nothing").contains("damaged PyTorch (zip) file"));
-    let text = load(&fixture("not_a_vit.pth")).err().unwrap().to_string();
+    let text = load(&fixture("not_a_vit.pth")).unwrap_err().to_string();
     assert!(
         text.contains("patch_embed.proj.weight") && text.contains("not_a_vit.pth"),
         "{text}"
     );
-    let text = load(&fixture("absent.pth")).err().unwrap().to_string();
+    let text = load(&fixture("absent.pth")).unwrap_err().to_string();
     assert!(
         text.contains("absent.pth") && text.contains("opening"),
         "{text}"
     );
-    let text = load(&fixture("")).err().unwrap().to_string();
+    let text = load(&fixture("")).unwrap_err().to_string();
     assert!(text.contains("directory"), "{text}");
 }
 
 #[test]
 fn code_in_a_pickle_is_described_and_not_run() {
-    let text = load(&fixture("code.pth")).err().unwrap().to_string();
+    let text = load(&fixture("code.pth")).unwrap_err().to_string();
     assert!(
         text.contains("whole Python object") && text.contains("system"),
         "{text}"

@@ -27,7 +27,7 @@ fn load(name: &str, options: &LoadOptions) -> Result<(Vit<Flex>, LoadReport), Ba
 }
 
 fn message(result: Result<(Vit<Flex>, LoadReport), BackboneError>) -> String {
-    result.err().expect("an error").to_string()
+    result.expect_err("an error").to_string()
 }
 
 fn same_output(a: &Vit<Flex>, b: &Vit<Flex>, tolerance: Tolerance, what: &str) {
