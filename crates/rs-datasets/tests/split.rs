@@ -73,7 +73,7 @@ proptest! {
 
     #[test]
     fn parts_are_disjoint_and_together_the_whole(
-        counts in prop::collection::vec(4usize..40, 1..6), first in 0.2f64..0.7, seed in 0u64..1000,
+        counts in prop::collection::vec(12usize..40, 1..6), first in 0.2f64..0.7, seed in 0u64..1000,
     ) {
         let table = table(&counts);
         let split = stratified(&table, "p", &[("train", first), ("val", 0.2), ("test", 1.0 - first - 0.2)], seed).unwrap();
