@@ -6,9 +6,10 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::pickle::{Id, Pickle, Storage, Value};
+use super::pickle::Pickle;
 use super::reader::Bounded;
 use super::state_dict::{self, Place};
+use super::value::{Id, Storage, Value};
 use crate::BackboneError;
 use crate::checkpoint::container::{Container, HEADER_LIMIT, corrupt};
 use crate::checkpoint::report::Format;

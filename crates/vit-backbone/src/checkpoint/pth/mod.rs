@@ -5,4 +5,5 @@ mod ops;
 mod pickle;
 mod reader;
 mod state_dict;
+mod value;
 pub(crate) mod zip;

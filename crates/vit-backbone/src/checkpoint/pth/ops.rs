@@ -2,8 +2,9 @@
 
 use std::io::{self, Read};
 
-use super::pickle::{Machine, Value};
+use super::pickle::Machine;
 use super::reader::{Bounded, invalid};
+use super::value::Value;
 use crate::checkpoint::values::StoredType;
 
 impl Machine {

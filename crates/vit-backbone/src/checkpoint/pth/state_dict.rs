@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::pickle::{Id, Pickle, Storage, TensorView, Value};
+use super::pickle::Pickle;
+use super::value::{Id, Storage, TensorView, Value};
 use crate::BackboneError;
 use crate::checkpoint::container::{Entry, checked_count, corrupt};
 use crate::checkpoint::report::Format;

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::pickle::{Pickle, Storage};
+use super::pickle::Pickle;
 use super::reader::Bounded;
 use super::state_dict::{self, Place};
+use super::value::Storage;
 use crate::BackboneError;
 use crate::checkpoint::container::{Container, HEADER_LIMIT, corrupt};
 use crate::checkpoint::report::Format;

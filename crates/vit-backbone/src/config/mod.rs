@@ -1,8 +1,8 @@
 //! The configuration of a vision transformer: plain data, strict when read, validated before anything is allocated.
 
-use serde::{Deserialize, Serialize};
+mod validate;
 
-use crate::BackboneError;
+use serde::{Deserialize, Serialize};
 
 /// How the model knows where a patch lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,17 +87,6 @@ fn gelu() -> Activation {
     Activation::Gelu
 }
 
-/// Bounds on each dimension, far above any published model; they keep products of sizes away from overflow.
-const LIMITS: [(&str, usize); 7] = [
-    ("image_size", 1 << 16),
-    ("patch_size", 1 << 12),
-    ("in_channels", 1 << 12),
-    ("dim", 1 << 16),
-    ("depth", 1 << 12),
-    ("heads", 1 << 12),
-    ("mlp_dim", 1 << 20),
-];
-
 impl Default for VitConfig {
     /// ViT-B/16 at 224 pixels with learned positions.
     fn default() -> Self {
@@ -135,77 +124,6 @@ impl VitConfig {
         }
     }
 
-    /// Checks every bound; call it on whatever a user wrote.
-    ///
-    /// # Errors
-    /// [`BackboneError::Config`] with the field, what it holds and what it may hold.
-    pub fn validate(&self) -> Result<(), BackboneError> {
-        let sizes = [
-            self.image_size,
-            self.patch_size,
-            self.in_channels,
-            self.dim,
-            self.depth,
-            self.heads,
-            self.mlp_dim,
-        ];
-        for ((field, limit), found) in LIMITS.into_iter().zip(sizes) {
-            if found == 0 || found > limit {
-                return Err(invalid(field, found, format!("a number from 1 to {limit}")));
-            }
-        }
-        if !self.image_size.is_multiple_of(self.patch_size) {
-            return Err(invalid(
-                "image_size",
-                self.image_size,
-                format!("a multiple of patch_size = {}", self.patch_size),
-            ));
-        }
-        if !self.dim.is_multiple_of(self.heads) {
-            return Err(invalid(
-                "heads",
-                self.heads,
-                format!("a divisor of dim = {}", self.dim),
-            ));
-        }
-        if self.positions == PositionKind::SinCos2d && !self.dim.is_multiple_of(4) {
-            return Err(invalid(
-                "dim",
-                self.dim,
-                "a multiple of 4 for sin-cos positions".into(),
-            ));
-        }
-        if self.register_tokens > 1 << 12 {
-            return Err(invalid(
-                "register_tokens",
-                self.register_tokens,
-                "at most 4096".into(),
-            ));
-        }
-        if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps < 1.0) {
-            return Err(invalid(
-                "layer_norm_eps",
-                self.layer_norm_eps,
-                "between 0 and 1".into(),
-            ));
-        }
-        if !(0.0..1.0).contains(&self.drop_path) {
-            return Err(invalid(
-                "drop_path",
-                self.drop_path,
-                "at least 0 and below 1".into(),
-            ));
-        }
-        if self.layer_scale.is_some_and(|v| !v.is_finite()) {
-            return Err(invalid(
-                "layer_scale",
-                format!("{:?}", self.layer_scale),
-                "a finite number".into(),
-            ));
-        }
-        Ok(())
-    }
-
     /// Side of the patch grid that the position table describes.
     pub fn grid_side(&self) -> usize {
         self.image_size / self.patch_size
@@ -230,31 +148,6 @@ impl VitConfig {
         self.prefix_rows() + self.grid_side() * self.grid_side()
     }
 
-    /// Checks that the model can take an image batch of this shape, `[batch, channels, height, width]`, and returns
-    /// the patch grid `[rows, columns]`.
-    ///
-    /// # Errors
-    /// [`BackboneError::Image`] on another number of channels, or sides that are not multiples of the patch.
-    pub fn check_image(&self, shape: [usize; 4]) -> Result<[usize; 2], BackboneError> {
-        let [_, channels, height, width] = shape;
-        let p = self.patch_size;
-        if channels != self.in_channels
-            || height < p
-            || width < p
-            || height % p != 0
-            || width % p != 0
-        {
-            return Err(BackboneError::Image {
-                found: shape.to_vec(),
-                expected: format!(
-                    "{} channels and sides that are multiples of {p} pixels",
-                    self.in_channels
-                ),
-            });
-        }
-        Ok([height / p, width / p])
-    }
-
     /// Number of trainable scalars, by arithmetic: nothing is allocated. Fixed sin-cos positions do not count.
     ///
     /// ViT-B/16 without a classification head has 85,798,656, ViT-L/16 303,301,632, as timm counts them.
@@ -276,14 +169,6 @@ impl VitConfig {
     }
 }
 
-fn invalid(field: &'static str, found: impl ToString, expected: String) -> BackboneError {
-    BackboneError::Config {
-        field,
-        found: found.to_string(),
-        expected,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,67 +177,6 @@ mod tests {
     fn published_models_have_their_published_parameter_counts() {
         assert_eq!(VitConfig::default().parameter_count(), 85_798_656);
         assert_eq!(VitConfig::large().parameter_count(), 303_301_632);
-    }
-
-    #[test]
-    fn invalid_values_are_named() {
-        let base = VitConfig::default;
-        let cases = [
-            ("dim", VitConfig { dim: 0, ..base() }),
-            ("heads", VitConfig { heads: 7, ..base() }),
-            (
-                "image_size",
-                VitConfig {
-                    image_size: 225,
-                    ..base()
-                },
-            ),
-            (
-                "image_size",
-                VitConfig {
-                    image_size: usize::MAX,
-                    ..base()
-                },
-            ),
-            (
-                "layer_norm_eps",
-                VitConfig {
-                    layer_norm_eps: f64::NAN,
-                    ..base()
-                },
-            ),
-            (
-                "drop_path",
-                VitConfig {
-                    drop_path: 1.0,
-                    ..base()
-                },
-            ),
-            (
-                "dim",
-                VitConfig {
-                    dim: 6,
-                    heads: 2,
-                    positions: PositionKind::SinCos2d,
-                    ..base()
-                },
-            ),
-            (
-                "layer_scale",
-                VitConfig {
-                    layer_scale: Some(f64::INFINITY),
-                    ..base()
-                },
-            ),
-        ];
-        for (expected, config) in cases {
-            match config.validate() {
-                Err(BackboneError::Config { field, .. }) => assert_eq!(field, expected),
-                other => panic!("{expected}: {other:?}"),
-            }
-        }
-        base().validate().unwrap();
-        VitConfig::large().validate().unwrap();
     }
 
     #[test]
@@ -370,14 +194,5 @@ mod tests {
                 .to_string()
                 .contains("dims")
         );
-    }
-
-    #[test]
-    fn images_that_do_not_fit_are_errors() {
-        let config = VitConfig::default();
-        assert_eq!(config.check_image([2, 3, 32, 64]).unwrap(), [2, 4]);
-        for shape in [[1, 4, 32, 32], [1, 3, 30, 32], [1, 3, 0, 32]] {
-            assert!(config.check_image(shape).is_err(), "{shape:?}");
-        }
     }
 }

@@ -1,0 +1,196 @@
+//! The bounds of a configuration, and of the images that go with it.
+
+use super::{PositionKind, VitConfig};
+use crate::BackboneError;
+
+/// Bounds on each dimension, far above any published model; they keep products of sizes away from overflow.
+const LIMITS: [(&str, usize); 7] = [
+    ("image_size", 1 << 16),
+    ("patch_size", 1 << 12),
+    ("in_channels", 1 << 12),
+    ("dim", 1 << 16),
+    ("depth", 1 << 12),
+    ("heads", 1 << 12),
+    ("mlp_dim", 1 << 20),
+];
+
+impl VitConfig {
+    /// Checks every bound; call it on whatever a user wrote.
+    ///
+    /// # Errors
+    /// [`BackboneError::Config`] with the field, what it holds and what it may hold.
+    pub fn validate(&self) -> Result<(), BackboneError> {
+        let sizes = [
+            self.image_size,
+            self.patch_size,
+            self.in_channels,
+            self.dim,
+            self.depth,
+            self.heads,
+            self.mlp_dim,
+        ];
+        for ((field, limit), found) in LIMITS.into_iter().zip(sizes) {
+            if found == 0 || found > limit {
+                return Err(invalid(field, found, format!("a number from 1 to {limit}")));
+            }
+        }
+        if !self.image_size.is_multiple_of(self.patch_size) {
+            return Err(invalid(
+                "image_size",
+                self.image_size,
+                format!("a multiple of patch_size = {}", self.patch_size),
+            ));
+        }
+        if !self.dim.is_multiple_of(self.heads) {
+            return Err(invalid(
+                "heads",
+                self.heads,
+                format!("a divisor of dim = {}", self.dim),
+            ));
+        }
+        if self.positions == PositionKind::SinCos2d && !self.dim.is_multiple_of(4) {
+            return Err(invalid(
+                "dim",
+                self.dim,
+                "a multiple of 4 for sin-cos positions".into(),
+            ));
+        }
+        if self.register_tokens > 1 << 12 {
+            return Err(invalid(
+                "register_tokens",
+                self.register_tokens,
+                "at most 4096".into(),
+            ));
+        }
+        if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps < 1.0) {
+            return Err(invalid(
+                "layer_norm_eps",
+                self.layer_norm_eps,
+                "between 0 and 1".into(),
+            ));
+        }
+        if !(0.0..1.0).contains(&self.drop_path) {
+            return Err(invalid(
+                "drop_path",
+                self.drop_path,
+                "at least 0 and below 1".into(),
+            ));
+        }
+        if self.layer_scale.is_some_and(|v| !v.is_finite()) {
+            return Err(invalid(
+                "layer_scale",
+                format!("{:?}", self.layer_scale),
+                "a finite number".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that the model can take an image batch of this shape, `[batch, channels, height, width]`, and returns
+    /// the patch grid `[rows, columns]`.
+    ///
+    /// # Errors
+    /// [`BackboneError::Image`] on another number of channels, or sides that are not multiples of the patch.
+    pub fn check_image(&self, shape: [usize; 4]) -> Result<[usize; 2], BackboneError> {
+        let [_, channels, height, width] = shape;
+        let p = self.patch_size;
+        if channels != self.in_channels
+            || height < p
+            || width < p
+            || height % p != 0
+            || width % p != 0
+        {
+            return Err(BackboneError::Image {
+                found: shape.to_vec(),
+                expected: format!(
+                    "{} channels and sides that are multiples of {p} pixels",
+                    self.in_channels
+                ),
+            });
+        }
+        Ok([height / p, width / p])
+    }
+}
+
+fn invalid(field: &'static str, found: impl ToString, expected: String) -> BackboneError {
+    BackboneError::Config {
+        field,
+        found: found.to_string(),
+        expected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_values_are_named() {
+        let base = VitConfig::default;
+        let cases = [
+            ("dim", VitConfig { dim: 0, ..base() }),
+            ("heads", VitConfig { heads: 7, ..base() }),
+            (
+                "image_size",
+                VitConfig {
+                    image_size: 225,
+                    ..base()
+                },
+            ),
+            (
+                "image_size",
+                VitConfig {
+                    image_size: usize::MAX,
+                    ..base()
+                },
+            ),
+            (
+                "layer_norm_eps",
+                VitConfig {
+                    layer_norm_eps: f64::NAN,
+                    ..base()
+                },
+            ),
+            (
+                "drop_path",
+                VitConfig {
+                    drop_path: 1.0,
+                    ..base()
+                },
+            ),
+            (
+                "dim",
+                VitConfig {
+                    dim: 6,
+                    heads: 2,
+                    positions: PositionKind::SinCos2d,
+                    ..base()
+                },
+            ),
+            (
+                "layer_scale",
+                VitConfig {
+                    layer_scale: Some(f64::INFINITY),
+                    ..base()
+                },
+            ),
+        ];
+        for (expected, config) in cases {
+            match config.validate() {
+                Err(BackboneError::Config { field, .. }) => assert_eq!(field, expected),
+                other => panic!("{expected}: {other:?}"),
+            }
+        }
+        base().validate().unwrap();
+        VitConfig::large().validate().unwrap();
+    }
+
+    #[test]
+    fn images_that_do_not_fit_are_errors() {
+        let config = VitConfig::default();
+        assert_eq!(config.check_image([2, 3, 32, 64]).unwrap(), [2, 4]);
+        for shape in [[1, 4, 32, 32], [1, 3, 30, 32], [1, 3, 0, 32]] {
+            assert!(config.check_image(shape).is_err(), "{shape:?}");
+        }
+    }
+}
