@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{check_invariants, open, write};
+use rs_datasets::catalog;
 use rs_datasets::catalog::{
     OpenSarShip, OpenSarShipConfig, Polarisation, Product, ShipClasses, fake,
 };
