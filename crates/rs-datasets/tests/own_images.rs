@@ -4,12 +4,15 @@ mod common;
 
 use std::fs;
 
-use common::{check_invariants, open, small_tiff, write};
-use rs_datasets::catalog;
+use common::{check_invariants, open, write};
 use rs_datasets::catalog::fake;
 use rs_datasets::io::{NpyArray, Samples, write_npy};
 use rs_datasets::{DataError, InputUnit, Label, Task};
 use tempfile::tempdir;
+
+fn small_tiff(value: u8) -> Vec<u8> {
+    fake::tiff(2, 2, 3, &Samples::U8(vec![value; 12]))
+}
 
 #[test]
 fn class_folders_may_hold_any_format() {

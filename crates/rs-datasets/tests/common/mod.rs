@@ -4,8 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use rs_datasets::catalog;
-use rs_datasets::catalog::fake;
-use rs_datasets::io::Samples;
 use rs_datasets::{DataError, Dataset, Label};
 use tempfile::TempDir;
 
@@ -17,10 +15,6 @@ pub(crate) fn write(folder: &TempDir, name: &str, bytes: &[u8]) {
     let path = folder.path().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
-}
-
-pub(crate) fn small_tiff(value: u8) -> Vec<u8> {
-    fake::tiff(2, 2, 3, &Samples::U8(vec![value; 12]))
 }
 
 /// What holds for every data set.
