@@ -37,9 +37,9 @@ impl DifferencePlot {
         const LINE: f64 = 32.0;
         let height = 116.0 + LINE * self.rows.len() as f64;
         let frame = Frame {
-            left: 176.0,
+            left: 222.0,
             top: 42.0,
-            right: 420.0,
+            right: 466.0,
             bottom: height - 54.0,
         };
         let description = self
@@ -48,7 +48,7 @@ impl DifferencePlot {
             .map(|row| format!("{}: {}", row.label, row.text))
             .collect::<Vec<_>>()
             .join("; ");
-        let mut canvas = Canvas::new(theme, 560.0, height, &self.title, &description);
+        let mut canvas = Canvas::new(theme, 606.0, height, &self.title, &description);
         canvas.text(
             (16.0, 24.0),
             &self.title,
@@ -99,7 +99,7 @@ impl DifferencePlot {
             let label = Text::new(SMALL, Anchor::End, Ink::Text);
             canvas.text(
                 (frame.left - 12.0, y + 4.0),
-                &shorten(&row.label, 26),
+                &shorten(&row.label, 30),
                 label,
             );
             canvas.text(

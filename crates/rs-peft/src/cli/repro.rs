@@ -255,7 +255,8 @@ fn one_seed(
         backend: common.backend.name(),
         clock: &clock,
     };
-    let output = dispatch(common.backend, run)??;
+    let mut output = dispatch(common.backend, run)??;
+    output.provenance = Some(provenance(root, common.backend, threads()));
     write_atomically(
         &folder.join(format!("seed-{seed}.json")),
         &serde_json::to_vec_pretty(&output)?,
@@ -270,10 +271,13 @@ fn write_report(
     planned: &[PlannedRow],
     threads: usize,
 ) -> anyhow::Result<String> {
-    let provenance = provenance(root, common.backend, threads);
+    // What a result does not say about its code stays absent: today's revision may be another one.
+    let mut unknown = provenance(root, common.backend, threads);
+    unknown.code.git_revision = None;
+    unknown.code.git_dirty = None;
     let mut found: Vec<(&PlannedRow, RunRecord)> = Vec::new();
     for (order, row) in planned.iter().enumerate() {
-        if let Some(record) = collect(row, order as u32, &provenance)? {
+        if let Some(record) = collect(row, order as u32, &unknown)? {
             record.write(&row.folder.join("run.json"))?;
             found.push((row, record));
         }
@@ -300,6 +304,14 @@ fn write_report(
         .iter()
         .map(|table| format!("## {}\n\n{}\n", table.title, table.markdown()))
         .collect())
+}
+
+/// Threads of this process: as its parent gave them, or one per core.
+fn threads() -> usize {
+    let given = std::env::var("RAYON_NUM_THREADS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 fn new_report() -> Report {

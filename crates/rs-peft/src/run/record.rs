@@ -4,10 +4,13 @@ use eval::record::{
     Code, Compute, Cost, Experiment as Heading, Parameters, RunRecord, SCHEMA_VERSION, content_id,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{PlannedRow, RunError};
 
 /// What the program knows about itself and the machine.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Provenance {
     /// Revision of the source and whether it was changed.
     pub code: Code,
@@ -15,16 +18,18 @@ pub struct Provenance {
     pub compute: Compute,
 }
 
-/// The record of a row from the seeds that have finished; `None` when none has.
+/// The record of a row from the seeds that have finished; `None` when none has. Code and machine are those of the last seed that
+/// ran; `fallback` stands in where a result does not say.
 ///
 /// # Errors
 /// When a result cannot be read.
 pub fn collect(
     planned: &PlannedRow,
     order: u32,
-    provenance: &Provenance,
+    fallback: &Provenance,
 ) -> Result<Option<RunRecord>, RunError> {
     let experiment = &planned.row.experiment;
+    let mut provenance = fallback.clone();
     let (mut results, mut parameters, mut peak, mut seconds) =
         (Vec::new(), Parameters::default(), None, 0.0);
     for &seed in &experiment.seeds {
@@ -34,6 +39,7 @@ pub fn collect(
         seconds += output.result.seconds.unwrap_or_default();
         peak = peak.max(output.peak_memory_bytes);
         parameters = output.parameters;
+        provenance = output.provenance.unwrap_or(provenance);
         results.push(output.result);
     }
     if results.is_empty() {
@@ -59,8 +65,8 @@ pub fn collect(
             metrics: table.metrics.clone(),
             paper: experiment.paper.clone(),
         },
-        code: provenance.code.clone(),
-        compute: provenance.compute.clone(),
+        code: provenance.code,
+        compute: provenance.compute,
         config,
         inputs: planned.inputs.clone(),
         seeds: experiment.seeds.clone(),

@@ -22,7 +22,7 @@ use super::batches::{features_of, loader};
 use super::model::{InputAdapter, Readout, Trainable};
 use super::predictions::Predictions;
 use super::view::View;
-use super::{RunError, data, train};
+use super::{Provenance, RunError, data, train};
 use crate::backend::BackendTask;
 use crate::experiment::{Experiment, ProbeConfig};
 
@@ -65,6 +65,9 @@ pub struct SeedOutput {
     pub peak_memory_bytes: Option<u64>,
     /// SHA-256 of the weights.
     pub weights: String,
+    /// The code that ran and the machine, where the caller says.
+    #[serde(default)]
+    pub provenance: Option<Provenance>,
 }
 
 /// The samples of one seed: training rows first, then test rows, decoded and standardised.
@@ -209,6 +212,7 @@ impl BackendTask for SeedRun<'_> {
             },
             peak_memory_bytes: training::peak_rss_bytes(),
             weights: base.sha256,
+            provenance: None,
         })
     }
 }
