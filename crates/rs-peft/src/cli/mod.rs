@@ -3,6 +3,7 @@
 pub(crate) mod pack;
 pub(crate) mod pretrain;
 pub(crate) mod provenance;
+mod report;
 pub(crate) mod repro;
 
 use std::path::{Path, PathBuf};

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
-use eval::record::{RunRecord, read_records, write_atomically};
-use eval::report::Report;
 use indicatif::{ProgressBar, ProgressStyle};
+use rs_peft::eval::record::write_atomically;
 use rs_peft::experiment::{Catalog, Row};
-use rs_peft::run::{Job, PlannedRow, SeedRun, collect, examples, plan, run_jobs};
-use rs_peft::{BackendKind, dispatch, eval};
+use rs_peft::run::{Job, PlannedRow, SeedRun, plan, run_jobs};
+use rs_peft::{BackendKind, dispatch};
 
+use super::report::{report, write_report};
 use super::{clock, provenance::provenance, root};
 
 /// Arguments of `repro`.
@@ -23,31 +22,31 @@ pub(crate) struct Args {
 }
 
 #[derive(clap::Args, Clone)]
-struct Common {
+pub(super) struct Common {
     /// Folder with real imagery (EuroSAT_RGB.zip, eurosat_ms/, opensarship/, ...); without it only synthetic scenes are used.
     #[arg(long, global = true)]
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
     /// Where runs and the report go.
     #[arg(long, global = true, default_value = "out")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// flex, ndarray, wgpu, vulkan, metal or cuda.
     #[arg(long, global = true, default_value = "flex")]
-    backend: BackendKind,
+    pub(super) backend: BackendKind,
     /// Processes at a time; each runs one seed. One per core on a CPU backend, one on a GPU.
     #[arg(long, global = true)]
-    workers: Option<usize>,
+    pub(super) workers: Option<usize>,
     /// Only tables or rows whose name contains this.
     #[arg(long, global = true)]
-    only: Option<String>,
+    pub(super) only: Option<String>,
     /// At most this many seeds per row (the result is another run, with another identity).
     #[arg(long, global = true)]
-    seeds: Option<usize>,
+    pub(super) seeds: Option<usize>,
     /// At most this many epochs, for trying things out (another identity, too).
     #[arg(long, global = true)]
-    epochs: Option<usize>,
+    pub(super) epochs: Option<usize>,
     /// Folder with experiments/ and assets/; found upwards from here if absent.
     #[arg(long, global = true)]
-    root: Option<PathBuf>,
+    pub(super) root: Option<PathBuf>,
 }
 
 #[derive(clap::Subcommand, Clone)]
@@ -141,7 +140,7 @@ fn rows(root: &Path, common: &Common) -> anyhow::Result<Catalog> {
 }
 
 /// The rows that can run with what was given: embedded ones always, others with `--data`.
-fn selected(catalog: &Catalog, common: &Common) -> Vec<Row> {
+pub(super) fn selected(catalog: &Catalog, common: &Common) -> Vec<Row> {
     let wanted = |row: &&Row| {
         (row.experiment.table.embedded || common.data.is_some())
             && common
@@ -264,133 +263,12 @@ fn one_seed(
     Ok(())
 }
 
-/// Records and report of the planned rows; returns the tables as Markdown.
-fn write_report(
-    root: &Path,
-    common: &Common,
-    planned: &[PlannedRow],
-    threads: usize,
-) -> anyhow::Result<String> {
-    // What a result does not say about its code stays absent: today's revision may be another one.
-    let mut unknown = provenance(root, common.backend, threads);
-    unknown.code.git_revision = None;
-    unknown.code.git_dirty = None;
-    let mut found: Vec<(&PlannedRow, RunRecord)> = Vec::new();
-    for (order, row) in planned.iter().enumerate() {
-        if let Some(record) = collect(row, order as u32, &unknown)? {
-            record.write(&row.folder.join("run.json"))?;
-            found.push((row, record));
-        }
-    }
-    let mut report = new_report();
-    let mut tables: Vec<&str> = found.iter().map(|(row, _)| row.row.table()).collect();
-    tables.dedup();
-    for table in tables {
-        let rows: Vec<_> = found
-            .iter()
-            .filter(|(row, _)| row.row.table() == table)
-            .map(|(row, record)| (*row, record))
-            .collect();
-        report
-            .examples
-            .extend(examples(&rows, common.data.as_deref())?);
-    }
-    let records: Vec<RunRecord> = found.into_iter().map(|(_, record)| record).collect();
-    let folder = common.out.join("report");
-    let files = report.write(&records, &folder)?;
-    eprintln!("report: {}", files.html.display());
-    Ok(report
-        .tables(&records)?
-        .iter()
-        .map(|table| format!("## {}\n\n{}\n", table.title, table.markdown()))
-        .collect())
-}
-
 /// Threads of this process: as its parent gave them, or one per core.
 fn threads() -> usize {
     let given = std::env::var("RAYON_NUM_THREADS")
         .ok()
         .and_then(|text| text.parse().ok());
     given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
-}
-
-fn new_report() -> Report {
-    let mut report = Report::new("rs-peft: adaptation experiments");
-    report.introduction = vec![
-        "Every number comes from a run record (run.json). Differences are paired: the same seed draws the same split for every row of a table."
-            .into(),
-    ];
-    report
-}
-
-fn report(
-    root: &Path,
-    common: &Common,
-    catalog: &Catalog,
-    from: Option<&Path>,
-    update: Option<&Path>,
-) -> anyhow::Result<()> {
-    let text = match from {
-        Some(folder) => {
-            let mut records: Vec<RunRecord> = read_records(folder)?
-                .into_iter()
-                .map(|stored| stored.record)
-                .collect();
-            records.sort_by(|a, b| {
-                (&a.experiment.name, a.experiment.order)
-                    .cmp(&(&b.experiment.name, b.experiment.order))
-            });
-            let report = new_report();
-            report.write(&records, &common.out.join("report"))?;
-            report
-                .tables(&records)?
-                .iter()
-                .map(|table| format!("### {}\n\n{}\n", table.title, table.markdown()))
-                .collect()
-        }
-        None => {
-            let planned: Vec<PlannedRow> = selected(catalog, common)
-                .iter()
-                .map(|row| plan(row, root, common.data.as_deref(), &common.out))
-                .collect::<Result<_, _>>()?;
-            write_report(root, common, &planned, 1)?
-        }
-    };
-    match update {
-        Some(page) => replace_tables(page, &text),
-        None => {
-            println!("{text}");
-            Ok(())
-        }
-    }
-}
-
-/// Replaces what stands between the markers of a page.
-fn replace_tables(page: &Path, tables: &str) -> anyhow::Result<()> {
-    const BEGIN: &str = "<!-- results:begin -->\n";
-    const END: &str = "<!-- results:end -->";
-    let text =
-        std::fs::read_to_string(page).with_context(|| format!("cannot read {}", page.display()))?;
-    let (Some(begin), Some(end)) = (text.find(BEGIN), text.find(END)) else {
-        anyhow::bail!(
-            "{} lacks the lines {} and {END}",
-            page.display(),
-            BEGIN.trim()
-        );
-    };
-    anyhow::ensure!(
-        begin < end,
-        "{}: the markers are in the wrong order",
-        page.display()
-    );
-    let replaced = format!(
-        "{}{}\n{}",
-        &text[..begin + BEGIN.len()],
-        tables.trim_end(),
-        &text[end..]
-    );
-    write_atomically(page, replaced.as_bytes())?;
-    Ok(())
 }
 
 fn progress(length: u64) -> ProgressBar {
