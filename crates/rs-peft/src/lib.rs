@@ -5,6 +5,7 @@
 
 mod backend;
 pub mod experiment;
+mod hex;
 pub mod pretrain;
 pub mod run;
 

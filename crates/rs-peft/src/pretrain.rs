@@ -20,6 +20,7 @@ use training::{
 use vit_backbone::{Dtype, Mae, MaeConfig, MaskPlan, PositionKind, VitConfig, save_vit};
 
 use crate::backend::BackendTask;
+use crate::hex::hex;
 use crate::run::{INPUT_METADATA, LoaderSource, RunError, without_reserved};
 
 /// Mean of red, green and blue over the EuroSAT RGB archive, 0 to 255.
@@ -115,10 +116,7 @@ pub fn split(
 pub fn ids_hash(ids: &[String]) -> String {
     let mut sorted: Vec<&str> = ids.iter().map(String::as_str).collect();
     sorted.sort_unstable();
-    Sha256::digest(sorted.join("\n"))
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&Sha256::digest(sorted.join("\n")))
 }
 
 /// One pretraining run.

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
+
 /// Lays `over` upon `base`: tables are merged key by key, everything else is replaced. A `method` and a `split` are replaced
 /// whole, because their keys depend on which one it is.
 pub fn merge(base: &mut toml::Table, over: toml::Table) {
@@ -26,7 +28,7 @@ pub fn merge(base: &mut toml::Table, over: toml::Table) {
 pub fn content_hash<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
     let sorted = sort(serde_json::to_value(value)?);
     let digest = Sha256::digest(serde_json::to_vec(&sorted)?);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest))
 }
 
 fn sort(value: serde_json::Value) -> serde_json::Value {

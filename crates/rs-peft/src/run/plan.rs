@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{RunError, SeedOutput, backbone, data};
 use crate::experiment::Row;
+use crate::hex::hex;
 
 /// A row with the hashes of its inputs and the folder of its results.
 #[derive(Clone, Debug)]
@@ -50,7 +51,7 @@ pub fn plan(
     let weights = vit_backbone::sha256_file(&backbone::path(&experiment.backbone, root))?;
     let inputs = InputHashes {
         data: Some(listing_hash(dataset.as_ref())),
-        splits: Some(hexadecimal(&splits.finalize())),
+        splits: Some(hex(&splits.finalize())),
         weights: Some(weights),
         code: Some(format!("rs-peft {}", env!("CARGO_PKG_VERSION"))),
     };
@@ -109,9 +110,5 @@ fn listing_hash(dataset: &dyn Dataset) -> String {
         hash.update(dataset.id(index));
         hash.update(dataset.class_of(index).unwrap_or(usize::MAX).to_le_bytes());
     }
-    hexadecimal(&hash.finalize())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
