@@ -3,6 +3,7 @@
 //! This program links none of the numerical crates, so it builds in seconds; `repro` and `pretrain` build and run the
 //! `rs-peft` program in release mode with the backend's feature.
 
+mod backends;
 mod ci;
 mod golden;
 mod repro;
@@ -26,6 +27,8 @@ enum Command {
     Pretrain(repro::Forwarded),
     /// Re-export the goldens with the published Python implementations.
     Golden(golden::Args),
+    /// Run the suites of the backend matrix and publish the largest error of each backend.
+    Backends(backends::Args),
     /// Check the repository's own invariants.
     Tidy,
     /// Everything CI runs: format, clippy, docs, tidy, tests.
@@ -37,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Command::Repro(args) => repro::run("repro", &args),
         Command::Pretrain(args) => repro::run("pretrain", &args),
         Command::Golden(args) => golden::run(&args),
+        Command::Backends(args) => backends::run(&args),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
     }

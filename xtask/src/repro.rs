@@ -17,6 +17,9 @@ const BACKENDS: [&str; 6] = ["flex", "ndarray", "wgpu", "vulkan", "metal", "cuda
 
 pub(crate) fn run(command: &str, forwarded: &Forwarded) -> anyhow::Result<()> {
     let mut build = cargo();
+    // As the program does for its own processes: freed memory is kept, see `run/schedule.rs` there.
+    build.env("MIMALLOC_PURGE_DELAY", "-1");
+    build.env("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1");
     build.args([
         "run",
         "--release",

@@ -1,11 +1,12 @@
 //! The adapter: one value of any method, a burn module that holds only its own parameters, handed to the forward pass.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use vit_backbone::{
-    LayerScale, LayerScaleSite, LinearMap, LinearSite, NormSite, Seam, TokenEmbed, Vit, VitConfig,
+    LayerNorm, LayerScale, LayerScaleSite, LinearMap, LinearSite, NormSite, Seam, TokenEmbed, Vit,
+    VitConfig,
 };
 
 use crate::config::MethodConfig;

@@ -50,6 +50,7 @@ pub fn assert_close(
         actual.shape, expected.shape
     );
     let (error, at) = relative_error(actual, expected);
+    crate::published::note(what, error, tolerance);
     if error > tolerance.relative || error.is_nan() {
         let flat = at
             .iter()

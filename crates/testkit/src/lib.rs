@@ -6,6 +6,7 @@ pub mod behaviour;
 mod compare;
 mod finite_difference;
 mod golden;
+mod published;
 mod tolerance;
 
 #[cfg(feature = "cuda")]

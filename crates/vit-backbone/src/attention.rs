@@ -3,11 +3,10 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
-use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 
 use crate::build::Builder;
-use crate::{BackboneError, LinearMap, LinearSite, heads};
+use crate::{BackboneError, LinearMap, LinearSite};
 
 /// `softmax(Q Kᵀ / sqrt(d_h)) V` per head, with `Q, K, V` from one fused map and an output map behind the joined heads.
 #[derive(Module, Debug)]
@@ -51,8 +50,7 @@ impl<B: Backend> Attention<B> {
             &self.qkv,
             x,
         );
-        let [q, k, v] = self.split(qkv);
-        let joined = Self::join(self.attend(q, k, v));
+        let joined = fused_ops::attention(qkv, self.heads);
         linear(
             LinearSite {
                 block,
@@ -61,32 +59,5 @@ impl<B: Backend> Attention<B> {
             &self.proj,
             joined,
         )
-    }
-
-    /// Splits the output of the fused map, `[batch, tokens, 3 dim]`, into queries, keys and values,
-    /// `[batch, heads, tokens, head_dim]` each.
-    pub fn split(&self, qkv: Tensor<B, 3>) -> [Tensor<B, 4>; 3] {
-        heads::split(qkv, self.heads)
-    }
-
-    /// The product itself, `softmax(q kᵀ / sqrt(head_dim)) v`.
-    ///
-    /// # Shapes
-    /// - `q`: `[batch, heads, queries, head_dim]`
-    /// - `k`, `v`: `[batch, heads, keys, head_dim]`
-    /// - result: `[batch, heads, queries, head_dim]`
-    pub fn attend(&self, q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>) -> Tensor<B, 4> {
-        let head_dim = q.dims()[3];
-        // timm scales the queries. The scores are as many numbers when there are as many tokens as channels, and they
-        // are contiguous where the queries may be a view, so scaling them is several times faster on the CPU.
-        let scores = q
-            .matmul(k.swap_dims(2, 3))
-            .mul_scalar((head_dim as f64).powf(-0.5));
-        softmax(scores, 3).matmul(v)
-    }
-
-    /// Joins heads: `[batch, heads, tokens, head_dim]` to `[batch, tokens, heads * head_dim]`.
-    pub fn join(x: Tensor<B, 4>) -> Tensor<B, 3> {
-        heads::join(x)
     }
 }

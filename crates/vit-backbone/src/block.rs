@@ -1,13 +1,13 @@
 //! One pre-norm transformer block, and the shape it is built from.
 
 use burn::module::Module;
-use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::build::Builder;
 use crate::{
-    Attention, BackboneError, DropPath, LayerScale, LayerScaleSite, Mlp, NormSite, Seam, VitConfig,
+    Attention, BackboneError, DropPath, LayerNorm, LayerScale, LayerScaleSite, Mlp, NormSite, Seam,
+    VitConfig,
 };
 
 /// `x + DropPath(ls1(attn(norm1(x))))`, then `x + DropPath(ls2(mlp(norm2(x))))`: timm's `Block`.

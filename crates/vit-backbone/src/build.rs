@@ -1,11 +1,11 @@
 //! Building modules from a [`ParameterSource`]: one constructor serves random initialisation and loading alike.
 
 use burn::module::Param;
-use burn::nn::{LayerNorm, LayerNormConfig, Linear};
+use burn::nn::Linear;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use crate::{BackboneError, InitRule, ParameterSource};
+use crate::{BackboneError, InitRule, LayerNorm, ParameterSource};
 
 /// A source, the device the tensors go to, and the name of the module being built.
 pub(crate) struct Builder<'a, B: Backend> {
@@ -113,12 +113,11 @@ impl<'a, B: Backend> Builder<'a, B> {
 
     /// A LayerNorm over `dim` numbers.
     pub(crate) fn norm(&mut self, dim: usize, eps: f64) -> Result<LayerNorm<B>, BackboneError> {
-        let mut norm = LayerNormConfig::new(dim)
-            .with_epsilon(eps)
-            .init(self.device);
-        norm.gamma = self.param("weight", [dim], InitRule::Constant(1.0))?;
-        norm.beta = Some(self.param("bias", [dim], InitRule::Constant(0.0))?);
-        Ok(norm)
+        Ok(LayerNorm {
+            gamma: self.param("weight", [dim], InitRule::Constant(1.0))?,
+            beta: Some(self.param("bias", [dim], InitRule::Constant(0.0))?),
+            epsilon: eps,
+        })
     }
 }
 

@@ -17,7 +17,6 @@
 //! # Ok::<(), vit_backbone::BackboneError>(())
 //! ```
 
-mod activation;
 mod attention;
 mod block;
 mod build;
@@ -27,7 +26,6 @@ mod drop_path;
 mod embed;
 mod error;
 mod features;
-mod heads;
 mod inflate;
 mod init;
 mod layer_scale;
@@ -35,6 +33,7 @@ mod linear;
 mod mae;
 mod mlp;
 mod names;
+mod norm;
 mod positions;
 mod seam;
 mod site;
@@ -57,6 +56,7 @@ pub use layer_scale::LayerScale;
 pub use linear::apply_linear;
 pub use mae::{Mae, MaeConfig, MaeDecoder, MaskPlan};
 pub use mlp::Mlp;
+pub use norm::LayerNorm;
 pub use positions::{PositionTable, resample_matrix, sin_cos_2d};
 pub use seam::Seam;
 pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};

@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use fused_ops::gelu;
 
-use crate::activation::gelu;
 use crate::build::Builder;
 use crate::{BackboneError, LinearMap, LinearSite};
 

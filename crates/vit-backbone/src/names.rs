@@ -1,11 +1,11 @@
 //! The tensors of a model in memory under their names and in the layout of a timm checkpoint.
 
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::build::transpose;
-use crate::{LinearMap, Vit};
+use crate::{LayerNorm, LinearMap, Vit};
 
 /// One tensor of a model.
 pub(crate) enum NamedParameter<B: Backend> {

@@ -1,11 +1,12 @@
 //! The seam: one method per place at which a method of the literature acts on a frozen vision transformer.
 
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::{
-    Attention, LayerScale, LayerScaleSite, LinearSite, Mlp, NormSite, TokenEmbed, apply_linear,
+    Attention, LayerNorm, LayerScale, LayerScaleSite, LinearSite, Mlp, NormSite, TokenEmbed,
+    apply_linear,
 };
 
 /// An adapter, seen by the forward pass of a [`Vit`](crate::Vit).

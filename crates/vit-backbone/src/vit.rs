@@ -3,15 +3,15 @@
 use std::ops::Range;
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::block::BlockSpec;
 use crate::build::Builder;
 use crate::{
-    BackboneError, Block, FeatureRequest, LinearMap, LinearSite, NormSite, ParameterSource, Seam,
-    SeededInit, TokenEmbed, VitConfig,
+    BackboneError, Block, FeatureRequest, LayerNorm, LinearMap, LinearSite, NormSite,
+    ParameterSource, Seam, SeededInit, TokenEmbed, VitConfig,
 };
 
 /// A vision transformer without a head (Dosovitskiy et al. 2021), module for module timm's `VisionTransformer`.

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 
 use burn::module::{AutodiffModule, Module};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use testkit::{FlexBackend, NdArrayBackend, Tolerance, assert_close, check_gradient};
 use vit_backbone::{
-    FeatureRequest, LinearSite, NormSite, Pooling, PositionKind, Seam, TokenEmbed, Vit, VitConfig,
-    apply_linear, fingerprint, pool, to_map,
+    FeatureRequest, LayerNorm, LinearSite, NormSite, Pooling, PositionKind, Seam, TokenEmbed, Vit,
+    VitConfig, apply_linear, fingerprint, pool, to_map,
 };
 
 fn tiny() -> VitConfig {

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use vit_backbone::{LinearSite, NormSite, Seam, TokenEmbed, Vit, apply_linear};
+use vit_backbone::{LayerNorm, LinearSite, NormSite, Seam, TokenEmbed, Vit, apply_linear};
 
 use crate::config::BitFitConfig;
 use crate::params::trainable;

@@ -1,11 +1,12 @@
 //! Full fine-tuning: a trainable copy of the whole backbone, which takes the base's place at every part of the seam.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use vit_backbone::{
-    LayerScale, LayerScaleSite, LinearSite, NormSite, Seam, TokenEmbed, Vit, apply_linear,
+    LayerNorm, LayerScale, LayerScaleSite, LinearSite, NormSite, Seam, TokenEmbed, Vit,
+    apply_linear,
 };
 
 use crate::params::trainable_copy;

@@ -156,11 +156,7 @@ impl<B: Backend> Seam<B> for Lora<B> {
         let Some([down, up]) = self.factors(site) else {
             return apply_linear(base, x);
         };
-        let [batch, tokens, inputs] = x.dims();
-        let rows = x.reshape([batch * tokens, inputs]);
-        let update = self.dropout.forward(rows.clone()).matmul(down).matmul(up);
-        let y = base.forward(rows) + update;
-        let outputs = y.dims()[1];
-        y.reshape([batch, tokens, outputs])
+        let low = fused_ops::linear(self.dropout.forward(x.clone()), down, None);
+        apply_linear(base, x) + fused_ops::linear(low, up, None)
     }
 }

@@ -1,10 +1,9 @@
 //! Norm tuning (Zhao et al., Tuning LayerNorm in Attention, ICLR 2024): gain and bias of every LayerNorm.
 
 use burn::module::Module;
-use burn::nn::LayerNorm;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use vit_backbone::{NormSite, Seam, TokenEmbed, Vit};
+use vit_backbone::{LayerNorm, NormSite, Seam, TokenEmbed, Vit};
 
 use crate::params::trainable_copy;
 

@@ -1,11 +1,11 @@
 //! From scratch: full fine-tuning from a new random initialisation, the measure of what pretraining is worth.
 
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use vit_backbone::{
-    LayerScale, LayerScaleSite, LinearSite, NormSite, Seam, TokenEmbed, Vit, VitConfig,
+    LayerNorm, LayerScale, LayerScaleSite, LinearSite, NormSite, Seam, TokenEmbed, Vit, VitConfig,
 };
 
 use super::Full;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use burn::module::Param;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use vit_backbone::{
-    BackboneError, InitRule, LayerScaleSite, ParameterSource, PositionTable, Vit, VitConfig,
+    BackboneError, InitRule, LayerNorm, LayerScaleSite, ParameterSource, PositionTable, Vit,
+    VitConfig,
 };
 
 use super::array::HostArray;

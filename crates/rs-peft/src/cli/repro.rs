@@ -83,13 +83,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.action {
         None => reproduce(&root, &args.common, &selected(&catalog, &args.common)),
         Some(Action::List) => {
-            for row in selected(
-                &catalog,
-                &Common {
-                    data: Some(PathBuf::new()),
-                    ..args.common.clone()
-                },
-            ) {
+            for row in named(&catalog, &args.common) {
                 println!(
                     "{}  {:<44} {} seeds  {}",
                     &row.hash[..12],
@@ -139,16 +133,21 @@ fn rows(root: &Path, common: &Common) -> anyhow::Result<Catalog> {
     Ok(catalog)
 }
 
+/// The rows whose name contains what `--only` says.
+fn named<'a>(catalog: &'a Catalog, common: &'a Common) -> impl Iterator<Item = &'a Row> {
+    let part = common.only.as_deref().unwrap_or_default();
+    catalog
+        .rows
+        .iter()
+        .filter(move |row| row.name.contains(part))
+}
+
 /// The rows that can run with what was given: embedded ones always, others with `--data`.
 pub(super) fn selected(catalog: &Catalog, common: &Common) -> Vec<Row> {
-    let wanted = |row: &&Row| {
-        (row.experiment.table.embedded || common.data.is_some())
-            && common
-                .only
-                .as_ref()
-                .is_none_or(|part| row.name.contains(part.as_str()))
-    };
-    catalog.rows.iter().filter(wanted).cloned().collect()
+    named(catalog, common)
+        .filter(|row| row.experiment.table.embedded || common.data.is_some())
+        .cloned()
+        .collect()
 }
 
 fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {

@@ -1,14 +1,14 @@
 //! What is trained, as one module: adapter, patch embedding where asked for, head. The backbone is not part of it.
 
 use burn::module::{Module, Param, ParamId};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use heads::LinearHead;
 use peft_lora::PeftAdapter;
 use vit_backbone::{
-    FeatureRequest, LayerScale, LayerScaleSite, LinearSite, NormSite, Pooling, Seam, TokenEmbed,
-    Vit, apply_linear, pool,
+    FeatureRequest, LayerNorm, LayerScale, LayerScaleSite, LinearSite, NormSite, Pooling, Seam,
+    TokenEmbed, Vit, apply_linear, pool,
 };
 
 /// The adapter of a method, together with a trained copy of the patch embedding where the input has channels that the

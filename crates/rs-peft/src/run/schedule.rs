@@ -69,6 +69,13 @@ pub fn run_jobs(
     }
 }
 
+/// Settings of the allocator: freed memory stays with the process. A training step frees and takes the same hundreds of
+/// megabytes again; giving them back between steps cost an eighth of the time of pretraining.
+const KEEP_PAGES: [(&str, &str); 2] = [
+    ("MIMALLOC_PURGE_DELAY", "-1"),
+    ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1"),
+];
+
 fn run_job(program: &PathBuf, job: &Job, threads: usize) -> Result<(), String> {
     if let Some(folder) = job.log.parent() {
         std::fs::create_dir_all(folder)
@@ -82,6 +89,7 @@ fn run_job(program: &PathBuf, job: &Job, threads: usize) -> Result<(), String> {
     let status = Command::new(program)
         .args(&job.arguments)
         .env("RAYON_NUM_THREADS", threads.max(1).to_string())
+        .envs(KEEP_PAGES)
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(copy)

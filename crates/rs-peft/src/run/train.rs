@@ -90,9 +90,11 @@ pub(crate) fn run<B: AutodiffBackend>(
             Ok(Loss::mean(value, chosen.len()).with_weight(targets.total_weight()))
         };
         let batches = labels.len().div_ceil(config.batch_size);
+        let orders: Vec<Vec<usize>> = (0..config.epochs)
+            .map(|epoch| shuffled(labels.len(), seed_run.seed, epoch))
+            .collect();
         let source = FnSource::new(batches, |epoch, index| -> Result<Vec<usize>, BoxError> {
-            let order = shuffled(labels.len(), seed_run.seed, epoch);
-            Ok(order
+            Ok(orders[epoch]
                 .chunks(config.batch_size)
                 .nth(index)
                 .unwrap_or_default()

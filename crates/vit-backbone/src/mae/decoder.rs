@@ -1,13 +1,13 @@
 //! The decoder of a masked autoencoder: thrown away after pretraining.
 
 use burn::module::{Module, Param};
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::{MaeConfig, MaskPlan};
 use crate::build::Builder;
-use crate::{BackboneError, Block, InitRule, PositionTable, apply_linear};
+use crate::{BackboneError, Block, InitRule, LayerNorm, PositionTable, apply_linear};
 
 /// Maps encoded visible tokens to predicted pixels of every patch (He et al. 2022, section 3).
 #[derive(Module, Debug)]

@@ -1,0 +1,29 @@
+//! The operations in which a vision transformer spends its time, each as one function over any backend.
+//!
+//! On the flex backend (plain or with automatic differentiation) and f32, each is one pass of our own over memory, forward
+//! and backward: no intermediate tensors, no copies for splitting heads, exponentials in vector registers. Everywhere
+//! else it is composed of burn's operations. Both give the same numbers within rounding, and the fused kernels give the same
+//! bits for any number of threads.
+//!
+//! | function | what is fused |
+//! |---|---|
+//! | [`linear`] | `x W + b` by blocks of rows; no gradient for what is frozen |
+//! | [`layer_norm`] | statistics, normalisation, gain and bias; one pass backward |
+//! | [`gelu`] | the exact GELU and its exact derivative |
+//! | [`attention`] | softmax attention on the output of a fused query-key-value map, backward by recomputation |
+
+mod attention;
+mod autodiff;
+mod compose;
+mod dispatch;
+mod gelu;
+mod layer_norm;
+mod linear;
+mod math;
+mod product;
+mod reduce;
+
+pub use attention::attention;
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
+pub use linear::linear;

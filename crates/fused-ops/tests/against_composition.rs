@@ -1,0 +1,209 @@
+//! Fused kernels on flex against the same operations composed on ndarray: outputs and every gradient.
+
+use burn::backend::Autodiff;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Distribution, Tensor, TensorData};
+use burn_flex::Flex;
+use burn_ndarray::NdArray;
+
+type Composed = Autodiff<NdArray<f32>>;
+type Fused = Autodiff<Flex>;
+
+/// Largest difference, relative to the largest number of the reference.
+fn difference(found: &TensorData, reference: &TensorData) -> f64 {
+    assert_eq!(found.shape, reference.shape);
+    let pairs = found.iter::<f64>().zip(reference.iter::<f64>());
+    let (error, size) = pairs.fold((0.0f64, 1e-12f64), |(error, size), (a, b)| {
+        (error.max((a - b).abs()), size.max(b.abs()))
+    });
+    error / size
+}
+
+fn random(shape: &[usize], seed: u64) -> TensorData {
+    <NdArray<f32> as Backend>::seed(&Default::default(), seed);
+    let count = shape.iter().product::<usize>();
+    let flat = Tensor::<NdArray<f32>, 1>::random(
+        [count],
+        Distribution::Normal(0.0, 1.5),
+        &Default::default(),
+    );
+    let mut data = flat.into_data();
+    data.shape = shape.to_vec().into();
+    data
+}
+
+/// Runs `f` on both backends; gives output and gradients of the inputs, in this order, of both.
+fn compare(name: &str, inputs: &[TensorData], f: impl Both) {
+    let fused = f.on::<Fused>(inputs);
+    let composed = f.on::<Composed>(inputs);
+    assert_eq!(fused.len(), composed.len());
+    for (index, (a, b)) in fused.iter().zip(&composed).enumerate() {
+        let error = difference(a, b);
+        assert!(error < 1e-5, "{name}, result {index}: {error:e}");
+    }
+}
+
+/// One operation, written for any backend: its output, then the gradients.
+trait Both {
+    fn on<B: AutodiffBackend>(&self, inputs: &[TensorData]) -> Vec<TensorData>;
+}
+
+fn leaf<B: AutodiffBackend, const D: usize>(data: &TensorData) -> Tensor<B, D> {
+    Tensor::from_data(data.clone(), &Default::default()).require_grad()
+}
+
+/// Backward from a weighted sum, so that every output number has a gradient of its own.
+fn loss<B: AutodiffBackend, const D: usize>(y: Tensor<B, D>) -> (TensorData, B::Gradients) {
+    let weights = random(&y.dims(), 99);
+    let value = y.clone().into_data();
+    let weights = Tensor::<B, D>::from_data(weights, &y.device());
+    (value, (y * weights).sum().backward())
+}
+
+macro_rules! results {
+    ($y:expr, $($leaf:expr),+) => {{
+        let (value, grads) = loss($y);
+        vec![value, $($leaf.grad(&grads).expect("a gradient").into_data()),+]
+    }};
+}
+
+struct Linear {
+    bias: bool,
+}
+
+impl Both for Linear {
+    fn on<B: AutodiffBackend>(&self, inputs: &[TensorData]) -> Vec<TensorData> {
+        let (x, w) = (leaf::<B, 3>(&inputs[0]), leaf::<B, 2>(&inputs[1]));
+        if self.bias {
+            let b = leaf::<B, 1>(&inputs[2]);
+            let y = fused_ops::linear(x.clone(), w.clone(), Some(b.clone()));
+            return results!(y, x, w, b);
+        }
+        results!(fused_ops::linear(x.clone(), w.clone(), None), x, w)
+    }
+}
+
+#[test]
+fn linear_maps() {
+    for [batch, tokens, inputs, outputs] in [[1, 1, 1, 1], [2, 7, 5, 9], [9, 65, 48, 33]] {
+        let data = [
+            random(&[batch, tokens, inputs], 1),
+            random(&[inputs, outputs], 2),
+            random(&[outputs], 3),
+        ];
+        compare("linear", &data, Linear { bias: true });
+        compare("linear without bias", &data, Linear { bias: false });
+    }
+}
+
+struct Norm;
+
+impl Both for Norm {
+    fn on<B: AutodiffBackend>(&self, inputs: &[TensorData]) -> Vec<TensorData> {
+        let x = leaf::<B, 3>(&inputs[0]);
+        let (g, b) = (leaf::<B, 1>(&inputs[1]), leaf::<B, 1>(&inputs[2]));
+        let y = fused_ops::layer_norm(x.clone(), g.clone(), Some(b.clone()), 1e-6);
+        results!(y, x, g, b)
+    }
+}
+
+#[test]
+fn layer_norms() {
+    for [batch, tokens, dim] in [[1, 1, 3], [3, 5, 16], [4, 65, 50]] {
+        let data = [
+            random(&[batch, tokens, dim], 4),
+            random(&[dim], 5),
+            random(&[dim], 6),
+        ];
+        compare("layer norm", &data, Norm);
+    }
+}
+
+struct Gelu;
+
+impl Both for Gelu {
+    fn on<B: AutodiffBackend>(&self, inputs: &[TensorData]) -> Vec<TensorData> {
+        let x = leaf::<B, 3>(&inputs[0]);
+        results!(fused_ops::gelu(x.clone()), x)
+    }
+}
+
+#[test]
+fn gelus() {
+    compare("gelu", &[random(&[3, 65, 191], 7)], Gelu);
+}
+
+struct Attention {
+    heads: usize,
+}
+
+impl Both for Attention {
+    fn on<B: AutodiffBackend>(&self, inputs: &[TensorData]) -> Vec<TensorData> {
+        let qkv = leaf::<B, 3>(&inputs[0]);
+        results!(fused_ops::attention(qkv.clone(), self.heads), qkv)
+    }
+}
+
+#[test]
+fn attentions() {
+    for [batch, tokens, dim, heads] in [[1, 1, 2, 1], [2, 17, 24, 3], [3, 65, 32, 2]] {
+        let data = [random(&[batch, tokens, 3 * dim], 8)];
+        compare("attention", &data, Attention { heads });
+    }
+}
+
+/// Views that are not contiguous are read as they are meant.
+#[test]
+fn views() {
+    let data = random(&[4, 9, 12], 10);
+    let on_flex = Tensor::<Flex, 3>::from_data(data.clone(), &Default::default());
+    let on_ndarray = Tensor::<NdArray<f32>, 3>::from_data(data, &Default::default());
+    let flex = fused_ops::gelu(on_flex.swap_dims(1, 2).narrow(1, 3, 6));
+    let ndarray = fused_ops::gelu(on_ndarray.swap_dims(1, 2).narrow(1, 3, 6));
+    assert!(difference(&flex.into_data(), &ndarray.into_data()) < 1e-6);
+}
+
+/// A frozen weight gets no gradient, its input does; with everything frozen nothing is recorded.
+#[test]
+fn what_is_frozen_gets_no_gradient() {
+    let device = Default::default();
+    let x = leaf::<Fused, 3>(&random(&[2, 3, 4], 11));
+    let w = Tensor::<Fused, 2>::from_data(random(&[4, 5], 12), &device);
+    let grads = fused_ops::linear(x.clone(), w.clone(), None)
+        .sum()
+        .backward();
+    assert!(x.grad(&grads).is_some() && w.grad(&grads).is_none());
+
+    let w = w.require_grad();
+    let x = Tensor::<Fused, 3>::from_data(random(&[2, 3, 4], 11), &device);
+    let grads = fused_ops::linear(x.clone(), w.clone(), None)
+        .sum()
+        .backward();
+    assert!(x.grad(&grads).is_none() && w.grad(&grads).is_some());
+}
+
+/// The same bits for one thread and for three.
+#[test]
+fn threads_do_not_change_a_bit() {
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let mut all = Linear { bias: true }.on::<Fused>(&[
+                random(&[8, 65, 64], 13),
+                random(&[64, 192], 14),
+                random(&[192], 15),
+            ]);
+            all.extend(Norm.on::<Fused>(&[
+                random(&[8, 65, 64], 16),
+                random(&[64], 17),
+                random(&[64], 18),
+            ]));
+            all.extend(Attention { heads: 2 }.on::<Fused>(&[random(&[8, 65, 96], 19)]));
+            all
+        })
+    };
+    assert_eq!(run(1), run(3));
+}

@@ -1,0 +1,129 @@
+//! `cargo xtask backends`: runs the suites of the backend matrix and publishes the largest error of each backend in
+//! docs/backends.md.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::workspace::{cargo, check, root};
+
+/// Crates whose tests run on every backend.
+const CRATES: [&str; 4] = ["vit-backbone", "peft-lora", "heads", "training"];
+const PAGE: &str = "docs/backends.md";
+
+/// Which backends to add to flex and ndarray.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Also on Vulkan: needs a driver, of a GPU or Mesa's software one.
+    #[arg(long)]
+    vulkan: bool,
+    /// Also on CUDA.
+    #[arg(long)]
+    cuda: bool,
+    /// Device and driver of the GPU backends, for the page, such as "Vulkan: llvmpipe, Mesa 22.3.6".
+    #[arg(long, default_value = "")]
+    device: String,
+    /// Test in release mode, when that is what is built already.
+    #[arg(long)]
+    release: bool,
+    /// Only run the suites; leave the page as it is.
+    #[arg(long)]
+    check: bool,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let log = root().join("target/backend-errors.tsv");
+    if let Some(folder) = log.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if log.exists() {
+        std::fs::remove_file(&log)?;
+    }
+    let mut test = cargo();
+    test.arg("test").env("RS_PEFT_ERROR_LOG", &log);
+    for name in CRATES {
+        test.args(["-p", name]);
+    }
+    if args.release {
+        test.arg("--release");
+    }
+    for (wanted, feature) in [(args.vulkan, "testkit/vulkan"), (args.cuda, "testkit/cuda")] {
+        if wanted {
+            test.args(["--features", feature]);
+        }
+    }
+    check(&mut test)?;
+    let table = summary(&log)?;
+    println!("{table}");
+    if args.check {
+        return Ok(());
+    }
+    write_page(&table, &args.device)
+}
+
+/// Largest error and number of comparisons per tolerance (rows) and backend (columns), as Markdown.
+fn summary(log: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(log)
+        .with_context(|| format!("no comparison was written to {}", log.display()))?;
+    // (crate, tolerance) -> backend -> (largest error, comparisons)
+    let mut cells: BTreeMap<(&str, &str), BTreeMap<&str, (f64, usize)>> = BTreeMap::new();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [backend, package, _test, tolerance, error, _what] = fields[..] else {
+            bail!(
+                "{} has a line that is not six fields: {line}",
+                log.display()
+            );
+        };
+        let error: f64 = error.parse()?;
+        let cell = cells
+            .entry((package, tolerance))
+            .or_default()
+            .entry(backend)
+            .or_default();
+        *cell = (cell.0.max(error), cell.1 + 1);
+    }
+    let mut backends: Vec<&str> = cells.values().flat_map(|row| row.keys().copied()).collect();
+    backends.sort_unstable();
+    backends.dedup();
+    let mut page = String::from("| crate | tolerance |");
+    backends
+        .iter()
+        .for_each(|b| write!(page, " {b} |").unwrap());
+    page.push_str("\n|---|---|");
+    backends.iter().for_each(|_| page.push_str("---|"));
+    for ((package, tolerance), row) in &cells {
+        write!(page, "\n| {package} | {tolerance} |")?;
+        for backend in &backends {
+            match row.get(backend) {
+                Some((error, count)) => write!(page, " {error:.1e} ({count}) |")?,
+                None => page.push_str(" - |"),
+            }
+        }
+    }
+    Ok(page)
+}
+
+fn write_page(table: &str, device: &str) -> anyhow::Result<()> {
+    let device = if device.is_empty() {
+        String::new()
+    } else {
+        format!("\n{device}.\n")
+    };
+    let page = format!(
+        "# Backends\n\n\
+        The same tests run on every backend: goldens of published Python packages, gradients against finite differences, the behavioural\n\
+        suite of the adapters. The table holds the largest error seen on each, relative to the largest number of the expected tensor, with the\n\
+        number of comparisons in brackets; the tolerances are described in `crates/testkit/src/tolerance.rs`.\n{device}\n\
+        {table}\n\n\
+        Written by `cargo xtask backends --vulkan`.\n"
+    );
+    let path = root().join(PAGE);
+    let draft = path.with_extension("md.part");
+    std::fs::write(&draft, page)?;
+    std::fs::rename(&draft, &path)?;
+    eprintln!("{} is written", path.display());
+    Ok(())
+}
