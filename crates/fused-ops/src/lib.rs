@@ -1,4 +1,4 @@
-//! The operations in which a vision transformer spends its time, each as one function over any backend.
+//! The operations in which training a vision transformer spends its time, each as one function over any backend.
 //!
 //! On the flex backend (plain or with automatic differentiation) and f32, each is one pass of our own over memory, forward
 //! and backward: no intermediate tensors, no copies for splitting heads, exponentials in vector registers. Everywhere
@@ -10,8 +10,10 @@
 //! | [`linear`] | `x W + b` by blocks of rows; no gradient for what is frozen |
 //! | [`layer_norm`] | statistics, normalisation, gain and bias; one pass backward |
 //! | [`gelu`] | the exact GELU and its exact derivative |
+//! | [`adamw`] | an update of a parameter and both its moments |
 //! | [`attention`] | softmax attention on the output of a fused query-key-value map, backward by recomputation |
 
+mod adamw;
 mod attention;
 mod autodiff;
 mod compose;
@@ -23,6 +25,7 @@ mod math;
 mod product;
 mod reduce;
 
+pub use adamw::{AdamWStep, adamw};
 pub use attention::attention;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;

@@ -152,6 +152,37 @@ fn attentions() {
     }
 }
 
+/// Three updates of AdamW, the first without moments.
+fn adamw_updates<B: Backend>() -> Vec<TensorData> {
+    let device = Default::default();
+    let mut value = Tensor::<B, 2>::from_data(random(&[37, 500], 20), &device);
+    let mut moments = None;
+    for time in 1..=3 {
+        let step = fused_ops::AdamWStep {
+            beta1: 0.9,
+            beta2: 0.95,
+            epsilon: 1e-8,
+            rate: 1e-2,
+            decay: 0.05,
+            time,
+        };
+        let grad = Tensor::from_data(random(&[37, 500], 20 + time as u64), &device);
+        let (new, kept) = fused_ops::adamw(value, grad, moments, &step);
+        (value, moments) = (new, Some(kept));
+    }
+    let [first, second] = moments.expect("three updates");
+    [value, first, second].map(Tensor::into_data).into()
+}
+
+#[test]
+fn adamw() {
+    let (fused, composed) = (adamw_updates::<Flex>(), adamw_updates::<NdArray<f32>>());
+    for (a, b) in fused.iter().zip(&composed) {
+        let error = difference(a, b);
+        assert!(error < 1e-6, "{error:e}");
+    }
+}
+
 /// Views that are not contiguous are read as they are meant.
 #[test]
 fn views() {

@@ -10,6 +10,7 @@ use burn::module::{AutodiffModule, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use fused_ops::AdamWStep;
 
 use super::{AdamWConfig, OptimizerConfig, SgdConfig};
 use crate::groups::ParameterGroups;
@@ -61,26 +62,20 @@ impl Optimizer {
         rate: f64,
         decay: f64,
     ) -> Tensor<B, D> {
-        let time = self.count(id);
-        let (b1, b2) = (config.beta1, config.beta2);
-        let first = match self.first.remove::<B, D>(id) {
-            Some(m) => m * b1 + grad.clone() * (1.0 - b1),
-            None => grad.clone() * (1.0 - b1),
+        let step = AdamWStep {
+            beta1: config.beta1,
+            beta2: config.beta2,
+            epsilon: config.epsilon,
+            rate,
+            decay,
+            time: self.count(id),
         };
-        let square = grad.clone() * grad;
-        let second = match self.second.remove::<B, D>(id) {
-            Some(v) => v * b2 + square * (1.0 - b2),
-            None => square * (1.0 - b2),
-        };
-        let correction1 = 1.0 - b1.powi(time);
-        let correction2 = 1.0 - b2.powi(time);
-        let root = second.clone().sqrt() / correction2.sqrt() + config.epsilon;
-        let value = if decay == 0.0 {
-            value
-        } else {
-            value * (1.0 - rate * decay)
-        };
-        let value = value - first.clone() / root * (rate / correction1);
+        let moments = self
+            .first
+            .remove::<B, D>(id)
+            .zip(self.second.remove::<B, D>(id))
+            .map(|(first, second)| [first, second]);
+        let (value, [first, second]) = fused_ops::adamw(value, grad, moments, &step);
         self.first.register::<B, D>(id, first);
         self.second.register::<B, D>(id, second);
         value
