@@ -5,9 +5,9 @@ use burn::tensor::backend::Backend;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use crate::autodiff::{contiguous, numbers, shape, tensor};
 use crate::dispatch::{On, from_flex, on_flex};
 use crate::math::vectorised;
+use crate::values::{contiguous, numbers, shape, tensor};
 
 /// Numbers that one thread takes at a time.
 const CHUNK: usize = 16 * 1024;
@@ -47,16 +47,15 @@ pub fn adamw<B: Backend, const D: usize>(
     moments: Option<[Tensor<B, D>; 2]>,
     step: &AdamWStep,
 ) -> (Tensor<B, D>, [Tensor<B, D>; 2]) {
-    if let Some([first, second]) = &moments {
-        if let Some(On::Flex([value, grad, first, second])) =
+    if let Some([first, second]) = &moments
+        && let Some(On::Flex([value, grad, first, second])) =
             on_flex([&value, &grad, first, second])
-        {
-            let [value, first, second] = update(&value, &grad, &first, &second, step);
-            return (
-                from_flex::<B, D>(value),
-                [from_flex::<B, D>(first), from_flex::<B, D>(second)],
-            );
-        }
+    {
+        let [value, first, second] = update(&value, &grad, &first, &second, step);
+        return (
+            from_flex::<B, D>(value),
+            [from_flex::<B, D>(first), from_flex::<B, D>(second)],
+        );
     }
     compose(value, grad, moments, step)
 }

@@ -8,10 +8,11 @@ use burn::tensor::backend::Backend;
 use burn_flex::{Flex, FlexTensor};
 use rayon::prelude::*;
 
-use crate::autodiff::{arrived, contiguous, give, numbers, record, shape, tensor};
+use crate::autodiff::{arrived, give, record};
 use crate::dispatch::{On, from_flex, on_flex};
 use crate::math::{exp, largest, sum, vectorised};
 use crate::product::{Threads, View, ViewMut};
+use crate::values::{contiguous, numbers, shape, tensor};
 
 /// `softmax(Q Kᵀ / sqrt(head_dim)) V` per head, heads joined (Vaswani et al. 2017, section 3.2).
 ///

@@ -10,9 +10,10 @@ use burn::tensor::backend::Backend;
 use burn_flex::{Flex, FlexTensor};
 use rayon::prelude::*;
 
-use crate::autodiff::{arrived, contiguous, give, numbers, record, shape, tensor};
+use crate::autodiff::{arrived, give, record};
 use crate::dispatch::{On, from_flex, on_flex};
 use crate::math::{normal, vectorised};
+use crate::values::{contiguous, numbers, shape, tensor};
 
 /// Numbers that one thread takes at a time.
 const CHUNK: usize = 16 * 1024;

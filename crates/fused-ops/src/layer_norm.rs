@@ -8,10 +8,11 @@ use burn::tensor::backend::Backend;
 use burn_flex::{Flex, FlexTensor};
 use rayon::prelude::*;
 
-use crate::autodiff::{arrived, contiguous, give, numbers, record, rows_columns, shape, tensor};
+use crate::autodiff::{arrived, give, record};
 use crate::dispatch::{On, from_flex, on_flex};
 use crate::math::{sum, vectorised};
 use crate::reduce::{BLOCK, in_order};
+use crate::values::{contiguous, numbers, rows_columns, shape, tensor};
 
 /// `(x - mean) / sqrt(variance + epsilon) * gain + bias`, mean and biased variance over the last axis.
 ///

@@ -24,6 +24,7 @@ mod linear;
 mod math;
 mod product;
 mod reduce;
+mod values;
 
 pub use adamw::{AdamWStep, adamw};
 pub use attention::attention;

@@ -8,10 +8,11 @@ use burn::tensor::backend::Backend;
 use burn_flex::{Flex, FlexTensor};
 use rayon::prelude::*;
 
-use crate::autodiff::{arrived, contiguous, give, numbers, record, rows_columns, shape, tensor};
+use crate::autodiff::{arrived, give, record};
 use crate::dispatch::{On, Tracked, from_flex, on_flex};
 use crate::product::{Threads, View, ViewMut};
 use crate::reduce::sum_of_rows;
+use crate::values::{contiguous, numbers, rows_columns, shape, tensor};
 
 /// Rows that one thread takes at a time: enough to pay for packing the weight, few enough to stay in its cache.
 const ROWS: usize = 256;
