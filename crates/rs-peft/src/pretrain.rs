@@ -57,7 +57,7 @@ pub struct PretrainConfig {
 impl Default for PretrainConfig {
     fn default() -> Self {
         Self {
-            epochs: 36,
+            epochs: 44,
             batch_size: 128,
             learning_rate: 1.2e-3,
             weight_decay: 0.05,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rs_peft::pretrain::{PretrainConfig, PretrainRun};
 use rs_peft::{BackendKind, dispatch};
 
-use super::{clock, root};
+use super::clock;
 
 /// Arguments of `pretrain`.
 #[derive(clap::Args)]
@@ -31,13 +31,9 @@ pub(crate) struct Args {
     /// At most this many images, for trying things out.
     #[arg(long)]
     limit: Option<usize>,
-    /// Folder with experiments/ and assets/; found upwards from here if absent.
-    #[arg(long)]
-    root: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let _ = root(args.root.as_deref());
     let mut config = PretrainConfig::default();
     config.epochs = args.epochs.unwrap_or(config.epochs);
     config.batch_size = args.batch_size.unwrap_or(config.batch_size);
