@@ -165,13 +165,13 @@ mod tests {
         assert_eq!(count(MethodConfig::Full).percent_of_base(), 100.0);
         assert_eq!(count(MethodConfig::NormTuning).trainable, 98_304);
         assert_eq!(
-            format!("{:.2}", count(MethodConfig::NormTuning).percent_of_base()),
-            "0.03"
+            format!("{:.4}", count(MethodConfig::NormTuning).percent_of_base()),
+            "0.0324"
         );
         assert_eq!(count(MethodConfig::bitfit()).trainable, 271_360);
         assert_eq!(
-            format!("{:.2}", count(MethodConfig::bitfit()).percent_of_base()),
-            "0.09"
+            format!("{:.4}", count(MethodConfig::bitfit()).percent_of_base()),
+            "0.0895"
         );
         let all = lora(16, &["all-linear"]);
         assert_eq!(all.trainable, 6_291_456);
@@ -203,6 +203,8 @@ mod tests {
             ..SlrConfig::default()
         });
         assert_eq!(plain.trainable, 6_684_672);
+        let preset = MethodConfig::preset("slr-r16-all").unwrap();
+        assert_eq!(preset.count(&scale_mae()).unwrap(), plain);
         assert_eq!(format!("{:.3}", plain.percent_of_base()), "2.205");
         assert_eq!(format!("{:.3}", plain.percent_of_total()), "2.158");
         // What SLR has more than LoRA is its scales.
