@@ -21,7 +21,7 @@ import safetensors
 import safetensors.torch
 import timm
 import torch
-from peft import LNTuningConfig, LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft import IA3Config, LNTuningConfig, LoraConfig, get_peft_model, get_peft_model_state_dict
 
 HERE = pathlib.Path(__file__).resolve().parent
 VIT = dict(img_size=16, patch_size=4, in_chans=3, embed_dim=16, depth=2, num_heads=2, mlp_ratio=2.0, num_classes=5)
@@ -67,6 +67,18 @@ CASES = {
     "lora_no_head": LoraConfig(r=2, lora_alpha=4, target_modules=["attn.proj"]),
     # PEFT's own type for norm tuning; an expression, because the suffix "norm" would also match timm's identity `attn.norm`
     "ln_tuning": LNTuningConfig(target_modules=r"blocks\.\d+\.norm[12]|norm", modules_to_save=["head"]),
+    # weight-decomposed LoRA, one place with another rank
+    "dora": LoraConfig(
+        r=2, lora_alpha=3, use_dora=True, target_modules=LINEARS, rank_pattern={"fc2": 3}, modules_to_save=["head"]
+    ),
+    # every bias of the model is trained beside the LoRA
+    "lora_bias_all": LoraConfig(r=2, lora_alpha=3, bias="all", target_modules=["qkv", "fc2"], modules_to_save=["head"]),
+    # the biases of the adapted maps are trained beside the LoRA
+    "lora_bias_only": LoraConfig(r=2, lora_alpha=3, bias="lora_only", target_modules=["qkv", "fc2"], modules_to_save=["head"]),
+    # scales of the outputs of qkv and proj, and of the inputs of fc2
+    "ia3": IA3Config(
+        target_modules=["attn.qkv", "attn.proj", "mlp.fc2"], feedforward_modules=["mlp.fc2"], modules_to_save=["head"]
+    ),
 }
 
 
@@ -87,7 +99,9 @@ def export(name: str, config) -> None:
     state = get_peft_model_state_dict(model)
     tensors = {"input": image, "probe": probe, "logits": logits.detach()}
     for key, value in state.items():
-        tensors[f"grad.{key}"] = by_pointer[value.data_ptr()].clone()
+        # With bias="all" PEFT also saves what its wrapper keeps of the head's bias: a frozen original and an alias.
+        if "original_module" not in key and "modules_to_save" not in key:
+            tensors[f"grad.{key}"] = by_pointer[value.data_ptr()].clone()
     model.save_pretrained(target)
     (target / "README.md").unlink(missing_ok=True)
     safetensors.torch.save_file({k: v.contiguous() for k, v in tensors.items()}, target / "expected.safetensors")

@@ -5,13 +5,15 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use vit_backbone::{
-    LayerNorm, LayerScale, LayerScaleSite, LinearMap, LinearSite, NormSite, Seam, TokenEmbed, Vit,
-    VitConfig,
+    Attention, LayerNorm, LayerScale, LayerScaleSite, LinearMap, LinearSite, Mlp, NormSite, Seam,
+    TokenEmbed, Vit, VitConfig,
 };
 
 use crate::config::MethodConfig;
 use crate::error::PeftError;
-use crate::methods::{BitFit, Frozen, Full, Lora, NormTuning, Scratch};
+use crate::methods::{
+    AdaptFormer, BitFit, Dora, Frozen, Full, Houlsby, Ia3, Lora, NormTuning, Scratch, Slr, Vpt,
+};
 use crate::place::linear_dims;
 
 /// An adapter of any method. All its parameters are trainable; the base's are not among them.
@@ -30,11 +32,24 @@ pub enum PeftAdapter<B: Backend> {
     BitFit(BitFit<B>),
     /// Trained low-rank updates.
     Lora(Lora<B>),
+    /// Trained low-rank updates and magnitudes.
+    Dora(Dora<B>),
+    /// Trained scales.
+    Ia3(Ia3<B>),
+    /// Trained low-rank updates between trained scales.
+    Slr(Slr<B>),
+    /// Trained bottlenecks behind attention and MLP.
+    Houlsby(Houlsby<B>),
+    /// Trained bottlenecks beside the MLP.
+    AdaptFormer(AdaptFormer<B>),
+    /// Trained tokens.
+    Vpt(Vpt<B>),
 }
 
 impl MethodConfig {
-    /// Builds the adapter for a backbone. At this point its outputs are the backbone's own (but for `Scratch`), and all
-    /// random numbers come from `seed`, drawn on the host: the same on every backend.
+    /// Builds the adapter for a backbone. At this point its outputs are the backbone's own, unless
+    /// [`MethodConfig::starts_as_base`] says otherwise, and all random numbers come from `seed`, drawn on the host: the same on
+    /// every backend.
     ///
     /// The base is only read; the caller freezes it (`no_grad`) if it is on a differentiating backend.
     ///
@@ -55,7 +70,17 @@ impl MethodConfig {
             Self::Scratch => PeftAdapter::Scratch(Scratch::init(config, seed, device)?),
             Self::NormTuning => PeftAdapter::NormTuning(NormTuning::copy_of(base)),
             Self::BitFit(bitfit) => PeftAdapter::BitFit(BitFit::copy_of(base, bitfit)),
-            Self::Lora(lora) => PeftAdapter::Lora(Lora::init(lora, config, seed, device)?),
+            Self::Lora(lora) => PeftAdapter::Lora(Lora::init(lora, base, config, seed, device)?),
+            Self::Dora(dora) => PeftAdapter::Dora(Dora::init(dora, base, config, seed, device)?),
+            Self::Ia3(ia3) => PeftAdapter::Ia3(Ia3::init(ia3, config, device)?),
+            Self::Slr(slr) => PeftAdapter::Slr(Slr::init(slr, base, config, seed, device)?),
+            Self::Houlsby(houlsby) => {
+                PeftAdapter::Houlsby(Houlsby::init(houlsby, base, config, seed, device)?)
+            }
+            Self::AdaptFormer(adaptformer) => {
+                PeftAdapter::AdaptFormer(AdaptFormer::init(adaptformer, config, seed, device)?)
+            }
+            Self::Vpt(vpt) => PeftAdapter::Vpt(Vpt::init(vpt, config, seed, device)?),
         })
     }
 }
@@ -130,6 +155,12 @@ macro_rules! delegate {
             Self::NormTuning(inner) => inner.$method($($argument),*),
             Self::BitFit(inner) => inner.$method($($argument),*),
             Self::Lora(inner) => inner.$method($($argument),*),
+            Self::Dora(inner) => inner.$method($($argument),*),
+            Self::Ia3(inner) => inner.$method($($argument),*),
+            Self::Slr(inner) => inner.$method($($argument),*),
+            Self::Houlsby(inner) => inner.$method($($argument),*),
+            Self::AdaptFormer(inner) => inner.$method($($argument),*),
+            Self::Vpt(inner) => inner.$method($($argument),*),
         }
     };
 }
@@ -156,5 +187,27 @@ impl<B: Backend> Seam<B> for PeftAdapter<B> {
         x: Tensor<B, 3>,
     ) -> Tensor<B, 3> {
         delegate!(self, layer_scale, site, base, x)
+    }
+
+    fn attention(
+        &self,
+        block: usize,
+        base: &Attention<B>,
+        x: Tensor<B, 3>,
+        state: &mut (),
+    ) -> Tensor<B, 3> {
+        delegate!(self, attention, block, base, x, state)
+    }
+
+    fn mlp(&self, block: usize, base: &Mlp<B>, x: Tensor<B, 3>, state: &mut ()) -> Tensor<B, 3> {
+        delegate!(self, mlp, block, base, x, state)
+    }
+
+    fn after_block(&self, block: usize, x: Tensor<B, 3>, state: &mut ()) -> Tensor<B, 3> {
+        delegate!(self, after_block, block, x, state)
+    }
+
+    fn extra_tokens(&self) -> usize {
+        delegate!(self, extra_tokens,)
     }
 }

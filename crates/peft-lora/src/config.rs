@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::PeftError;
 use crate::lora_config::LoraConfig;
+use crate::methods::{
+    AdaptFormerConfig, BottleneckInit, HoulsbyConfig, Ia3Config, SlrConfig, SlrPatchInit, VptConfig,
+};
 
 /// One way of adapting a pretrained backbone. In files: a table with the key `method` and the method's own keys.
 ///
@@ -28,6 +31,18 @@ pub enum MethodConfig {
     BitFit(BitFitConfig),
     /// Low-rank updates of chosen linear maps (Hu et al., LoRA, ICLR 2022). File name: `lora`.
     Lora(LoraConfig),
+    /// A LoRA with trained magnitudes (Liu et al., DoRA, ICML 2024), on whole maps. File name: `dora`.
+    Dora(LoraConfig),
+    /// Scales of keys, values and hidden activations (Liu et al., (IA)3, NeurIPS 2022). File name: `ia3`.
+    Ia3(Ia3Config),
+    /// Scaled low-rank updates (Scheibenreif et al., CVPR 2024). File name: `slr`.
+    Slr(SlrConfig),
+    /// Bottlenecks behind attention and MLP (Houlsby et al., ICML 2019). File name: `houlsby`.
+    Houlsby(HoulsbyConfig),
+    /// Bottlenecks beside the MLP (Chen et al., AdaptFormer, NeurIPS 2022). File name: `adaptformer`.
+    AdaptFormer(AdaptFormerConfig),
+    /// Trained tokens (Jia et al., Visual Prompt Tuning, ECCV 2022). File name: `vpt`.
+    Vpt(VptConfig),
 }
 
 /// Which biases BitFit trains, beside those of the linear maps of every block.
@@ -64,6 +79,22 @@ impl MethodConfig {
             Self::NormTuning => "norm_tuning",
             Self::BitFit(_) => "bitfit",
             Self::Lora(_) => "lora",
+            Self::Dora(_) => "dora",
+            Self::Ia3(_) => "ia3",
+            Self::Slr(_) => "slr",
+            Self::Houlsby(_) => "houlsby",
+            Self::AdaptFormer(_) => "adaptformer",
+            Self::Vpt(_) => "vpt",
+        }
+    }
+
+    /// Whether an adapter as [`MethodConfig::init`] builds it gives the outputs of the backbone it was built for.
+    pub fn starts_as_base(&self) -> bool {
+        match self {
+            Self::Scratch | Self::Vpt(_) => false,
+            Self::Slr(slr) => !slr.patch_embed || slr.patch_init == SlrPatchInit::Zero,
+            Self::Houlsby(houlsby) => houlsby.init == BottleneckInit::Zero,
+            _ => true,
         }
     }
 
@@ -75,10 +106,13 @@ impl MethodConfig {
             Self::Scratch => "From scratch".into(),
             Self::NormTuning => "Norm tuning".into(),
             Self::BitFit(_) => "BitFit".into(),
-            Self::Lora(lora) => {
-                let kind = if lora.rslora { "rsLoRA" } else { "LoRA" };
-                format!("{kind} r={} ({})", lora.rank, lora.targets.join(", "))
-            }
+            Self::Lora(lora) => lora.label(if lora.rslora { "rsLoRA" } else { "LoRA" }),
+            Self::Dora(dora) => dora.label("DoRA"),
+            Self::Ia3(ia3) => ia3.label(),
+            Self::Slr(slr) => slr.label(),
+            Self::Houlsby(houlsby) => houlsby.label(),
+            Self::AdaptFormer(adaptformer) => adaptformer.label(),
+            Self::Vpt(vpt) => vpt.label(),
         }
     }
 
@@ -88,8 +122,15 @@ impl MethodConfig {
     /// [`PeftError::InvalidConfig`], naming the field.
     pub fn validate(&self) -> Result<(), PeftError> {
         match self {
-            Self::Lora(lora) => lora.validate(),
-            _ => Ok(()),
+            Self::Lora(lora) | Self::Dora(lora) => lora.validate(),
+            Self::Ia3(ia3) => ia3.validate(),
+            Self::Slr(slr) => slr.validate(),
+            Self::Houlsby(houlsby) => houlsby.validate(),
+            Self::AdaptFormer(adaptformer) => adaptformer.validate(),
+            Self::Vpt(vpt) => vpt.validate(),
+            Self::Frozen | Self::Full | Self::Scratch | Self::NormTuning | Self::BitFit(_) => {
+                Ok(())
+            }
         }
     }
 }
@@ -118,6 +159,13 @@ enum RawMethod {
     #[serde(rename = "bitfit")]
     BitFit(BitFitConfig),
     Lora(LoraConfig),
+    Dora(LoraConfig),
+    Ia3(Ia3Config),
+    Slr(SlrConfig),
+    Houlsby(HoulsbyConfig),
+    #[serde(rename = "adaptformer")]
+    AdaptFormer(AdaptFormerConfig),
+    Vpt(VptConfig),
 }
 
 impl From<RawMethod> for MethodConfig {
@@ -129,6 +177,12 @@ impl From<RawMethod> for MethodConfig {
             RawMethod::NormTuning {} => Self::NormTuning,
             RawMethod::BitFit(config) => Self::BitFit(config),
             RawMethod::Lora(config) => Self::Lora(config),
+            RawMethod::Dora(config) => Self::Dora(config),
+            RawMethod::Ia3(config) => Self::Ia3(config),
+            RawMethod::Slr(config) => Self::Slr(config),
+            RawMethod::Houlsby(config) => Self::Houlsby(config),
+            RawMethod::AdaptFormer(config) => Self::AdaptFormer(config),
+            RawMethod::Vpt(config) => Self::Vpt(config),
         }
     }
 }
@@ -142,6 +196,12 @@ impl From<MethodConfig> for RawMethod {
             MethodConfig::NormTuning => Self::NormTuning {},
             MethodConfig::BitFit(config) => Self::BitFit(config),
             MethodConfig::Lora(config) => Self::Lora(config),
+            MethodConfig::Dora(config) => Self::Dora(config),
+            MethodConfig::Ia3(config) => Self::Ia3(config),
+            MethodConfig::Slr(config) => Self::Slr(config),
+            MethodConfig::Houlsby(config) => Self::Houlsby(config),
+            MethodConfig::AdaptFormer(config) => Self::AdaptFormer(config),
+            MethodConfig::Vpt(config) => Self::Vpt(config),
         }
     }
 }
@@ -149,7 +209,7 @@ impl From<MethodConfig> for RawMethod {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lora_config::LoraInit;
+    use crate::lora_config::{LoraBias, LoraInit};
 
     #[test]
     fn every_method_survives_a_file() {
@@ -167,7 +227,24 @@ mod tests {
         lora.rank_pattern.insert("blocks.0.attn.qkv".into(), 4);
         lora.alpha_pattern.insert("fc1".into(), 2.0);
         lora.init = LoraInit::Gaussian;
+        methods.push(MethodConfig::Lora(LoraConfig {
+            bias: LoraBias::LoraOnly,
+            b_rate_ratio: 16.0,
+            ..lora.clone()
+        }));
+        methods.push(MethodConfig::Dora(lora.clone()));
         methods.push(MethodConfig::Lora(lora));
+        methods.push(MethodConfig::Ia3(Ia3Config::default()));
+        methods.push(MethodConfig::Slr(SlrConfig {
+            patch_init: SlrPatchInit::Zero,
+            ..SlrConfig::default()
+        }));
+        methods.push(MethodConfig::Houlsby(HoulsbyConfig {
+            init: BottleneckInit::NearIdentity,
+            ..HoulsbyConfig::default()
+        }));
+        methods.push(MethodConfig::AdaptFormer(AdaptFormerConfig::default()));
+        methods.push(MethodConfig::Vpt(VptConfig::default()));
         for method in methods {
             let json = serde_json::to_string(&method).unwrap();
             assert_eq!(
@@ -189,12 +266,27 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_lora_is_written_as_before_its_later_keys() {
+        // The identity of an experiment is the hash of this text.
+        let lora = MethodConfig::Lora(LoraConfig::new(2, 4.0, ["qkv"]));
+        let text = serde_json::to_string(&lora).unwrap();
+        assert!(!text.contains("bias") && !text.contains("ratio"), "{text}");
+    }
+
+    #[test]
     fn unknown_keys_are_errors_in_every_method() {
         for text in [
             "method = 'frozen'\nrank = 3",
             "method = 'norm_tuning'\nnorms = true",
             "method = 'bitfit'\nnorm = true",
             "method = 'lora'\nrank = 2\nalpha = 2.0\ntargets = ['qkv']\ndropuot = 0.1",
+            "method = 'lora'\nrank = 2\nalpha = 2.0\ntargets = ['qkv']\nbias = 'some'",
+            "method = 'dora'\nrank = 2\nalpha = 2.0\ntargets = ['qkv']\ndora = true",
+            "method = 'ia3'\nrank = 2",
+            "method = 'slr'\nalpha = 2.0",
+            "method = 'houlsby'\nscale = 2.0",
+            "method = 'adaptformer'\nnorms = true",
+            "method = 'vpt'\ntokens = 2",
             "method = 'lorra'",
             "rank = 2",
         ] {

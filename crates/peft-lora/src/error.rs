@@ -97,6 +97,17 @@ pub enum PeftError {
         count: usize,
     },
 
+    /// The method changes the function in a way that no weights of the base can.
+    #[error(
+        "an adapter of the method `{method}` cannot be merged into the base's weights: {why}; keep it beside the base"
+    )]
+    NotMergeable {
+        /// The method's name in files.
+        method: &'static str,
+        /// What stands against it.
+        why: &'static str,
+    },
+
     /// A file could not be read or written.
     #[error("{}: cannot {action}: {source}", path.display())]
     Io {

@@ -4,6 +4,7 @@
 mod adapter;
 mod config;
 mod count;
+mod draw;
 mod error;
 mod listing;
 mod lora_config;
@@ -13,18 +14,25 @@ mod params;
 pub mod peft_format;
 mod place;
 mod presets;
+mod rates;
 pub mod targets;
 
 pub use adapter::PeftAdapter;
 pub use config::{BitFitConfig, MethodConfig};
 pub use count::ParameterCount;
 pub use error::PeftError;
-pub use lora_config::{LoraConfig, LoraInit, MAX_RANK};
+pub use lora_config::{LoraBias, LoraConfig, LoraInit, MAX_RANK};
 pub use merge::output_difference;
-pub use methods::{BiasSite, BitFit, Frozen, Full, Lora, LoraMap, NormTuning, Scratch, SiteBias};
+pub use methods::{
+    AdaptFormer, AdaptFormerConfig, BiasSite, BitFit, Bottleneck, BottleneckInit, Dora, Frozen,
+    Full, Houlsby, HoulsbyConfig, Ia3, Ia3Config, Ia3Map, Ia3Place, Lora, LoraMap, MAX_PROMPTS,
+    Nonlinearity, NormTuning, Scratch, SiteBias, Slr, SlrConfig, SlrMap, SlrPatch, SlrPatchInit,
+    Vpt, VptConfig,
+};
 pub use peft_format::{
     BaseCheck, BaseIdentity, HostArray, LoadOptions, LoadReport, LoadedAdapter, SavedHead,
 };
 pub use place::{QkvPart, Target, linear_dims};
 pub use presets::PRESETS;
+pub use rates::RateGroup;
 pub use targets::{PlannedMap, plan};

@@ -39,6 +39,50 @@ pub struct LoraConfig {
     /// How `A` is drawn.
     #[serde(default)]
     pub init: LoraInit,
+    /// Which biases are trained beside the updates. Left out of files where it is `none`.
+    #[serde(default, skip_serializing_if = "LoraBias::is_none")]
+    pub bias: LoraBias,
+    /// LoRA+ (Hayou et al., ICML 2024): the learning rate of `B` is this many times that of `A`. At least 1; 1 is plain LoRA, the
+    /// paper recommends 16 for a start. See [`crate::RateGroup`]. Left out of files where it is 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub b_rate_ratio: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn is_one(value: &f64) -> bool {
+    *value == 1.0
+}
+
+/// Which biases a LoRA trains, under the names of PEFT. Those of the head are the head's own affair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraBias {
+    /// None.
+    #[default]
+    None,
+    /// Those of the adapted linear maps.
+    LoraOnly,
+    /// Every bias of the backbone, as BitFit.
+    All,
+}
+
+impl LoraBias {
+    /// Whether no bias is trained.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// PEFT's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::LoraOnly => "lora_only",
+            Self::All => "all",
+        }
+    }
 }
 
 /// How the down-projection `A` of a LoRA is drawn; `B` is always zero, so that the start is the pretrained model.
@@ -68,7 +112,21 @@ impl LoraConfig {
             rank_pattern: BTreeMap::new(),
             alpha_pattern: BTreeMap::new(),
             init: LoraInit::default(),
+            bias: LoraBias::default(),
+            b_rate_ratio: 1.0,
         }
+    }
+
+    /// A short name for tables.
+    pub(crate) fn label(&self, kind: &str) -> String {
+        let plus = if self.b_rate_ratio > 1.0 { "+" } else { "" };
+        let bias = match self.bias {
+            LoraBias::None => "",
+            LoraBias::LoraOnly => " + biases of adapted maps",
+            LoraBias::All => " + all biases",
+        };
+        let targets = self.targets.join(", ");
+        format!("{kind}{plus} r={} ({targets}){bias}", self.rank)
     }
 
     /// The factor `s` of the update for a rank and an alpha.
@@ -96,6 +154,13 @@ impl LoraConfig {
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(invalid("dropout", self.dropout, "at least 0 and below 1"));
         }
+        if !(self.b_rate_ratio.is_finite() && self.b_rate_ratio >= 1.0) {
+            return Err(invalid(
+                "b_rate_ratio",
+                self.b_rate_ratio,
+                "a finite number of at least 1",
+            ));
+        }
         if self.targets.is_empty() {
             return Err(invalid(
                 "targets",
@@ -107,7 +172,7 @@ impl LoraConfig {
     }
 }
 
-fn check_rank(field: &str, rank: usize) -> Result<(), PeftError> {
+pub(crate) fn check_rank(field: &str, rank: usize) -> Result<(), PeftError> {
     if (1..=MAX_RANK).contains(&rank) {
         Ok(())
     } else {
@@ -132,7 +197,7 @@ mod tests {
     fn numbers_outside_their_range_name_the_field() {
         let good = LoraConfig::new(4, 8.0, ["qkv"]);
         assert!(good.validate().is_ok());
-        let cases: [(&str, LoraConfig); 7] = [
+        let cases: [(&str, LoraConfig); 9] = [
             (
                 "rank",
                 LoraConfig {
@@ -165,6 +230,20 @@ mod tests {
                 "dropout",
                 LoraConfig {
                     dropout: f64::NAN,
+                    ..good.clone()
+                },
+            ),
+            (
+                "b_rate_ratio",
+                LoraConfig {
+                    b_rate_ratio: 0.5,
+                    ..good.clone()
+                },
+            ),
+            (
+                "b_rate_ratio",
+                LoraConfig {
+                    b_rate_ratio: f64::NAN,
                     ..good.clone()
                 },
             ),

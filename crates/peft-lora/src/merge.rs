@@ -1,13 +1,12 @@
 //! Merging: writing an adapter into a copy of the base, which then needs no adapter to give the same outputs.
 
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
-use vit_backbone::{Seam, Vit};
+use vit_backbone::{LinearSite, Seam, Vit};
 
 use crate::adapter::PeftAdapter;
 use crate::error::PeftError;
-use crate::methods::{BiasSite, BitFit, Lora, NormTuning};
 use crate::params::{frozen_copy, require_finite};
 
 impl<B: Backend> PeftAdapter<B> {
@@ -17,19 +16,37 @@ impl<B: Backend> PeftAdapter<B> {
     /// adapter stay as they are.
     ///
     /// # Errors
-    /// [`PeftError::NotFinite`] if the adapter, or the result, holds NaN or infinities.
+    /// [`PeftError::NotFinite`] if the adapter, or the result, holds NaN or infinities; [`PeftError::NotMergeable`] for methods
+    /// whose effect no weights of the base can have.
     pub fn merge(&self, base: &Vit<B>) -> Result<Vit<B>, PeftError> {
         require_finite::<B, _>(self, "the adapter")?;
-        let mut merged = frozen_copy::<B, _>(base);
+        let mut merged = Merged {
+            vit: frozen_copy::<B, _>(base),
+        };
         match self {
             Self::Frozen(_) => {}
-            Self::Full(full) => merged = frozen_copy::<B, _>(&full.vit),
-            Self::Scratch(scratch) => merged = frozen_copy::<B, _>(&scratch.full.vit),
-            Self::NormTuning(norms) => merge_norms(norms, &mut merged),
-            Self::BitFit(biases) => merge_biases(biases, &mut merged),
-            Self::Lora(lora) => merge_lora(lora, &mut merged)?,
+            Self::Full(full) => merged.vit = frozen_copy::<B, _>(&full.vit),
+            Self::Scratch(scratch) => merged.vit = frozen_copy::<B, _>(&scratch.full.vit),
+            Self::NormTuning(norms) => norms.merge_into(&mut merged),
+            Self::BitFit(biases) => biases.merge_into(&mut merged),
+            Self::Lora(lora) => lora.merge_into(&mut merged)?,
+            Self::Dora(dora) => dora.merge_into(&mut merged)?,
+            Self::Ia3(ia3) => ia3.merge_into(&mut merged)?,
+            Self::Slr(slr) => slr.merge_into(&mut merged)?,
+            Self::Houlsby(_) | Self::AdaptFormer(_) => {
+                return Err(PeftError::NotMergeable {
+                    method: self.method_name(),
+                    why: "its bottleneck is not linear",
+                });
+            }
+            Self::Vpt(_) => {
+                return Err(PeftError::NotMergeable {
+                    method: self.method_name(),
+                    why: "its prompts are tokens that the base does not have",
+                });
+            }
         }
-        Ok(merged)
+        Ok(merged.vit)
     }
 
     /// The largest difference between the tokens that `base` with this adapter and `merged` give for `image`
@@ -53,66 +70,100 @@ pub fn output_difference<B: Backend, S: Seam<B>, T: Seam<B>>(
         .fold(0.0, |a, b| if b.is_nan() || b > a { b } else { a })
 }
 
-fn merge_norms<B: Backend>(norms: &NormTuning<B>, merged: &mut Vit<B>) {
-    for (site, norm) in norms.sites.iter().zip(&norms.norms) {
-        if let Some(place) = merged.norm_layer_mut(*site) {
-            *place = frozen_copy::<B, _>(norm);
-        }
+/// The copy of the base that is being written to.
+pub(crate) struct Merged<B: Backend> {
+    pub(crate) vit: Vit<B>,
+}
+
+impl<B: Backend> Merged<B> {
+    /// Changes the weight `[inputs, outputs]` of a linear map: in f32, rounded once to the type it has.
+    ///
+    /// # Errors
+    /// [`PeftError::NotFinite`] if the result holds NaN or infinities.
+    pub(crate) fn weight(
+        &mut self,
+        site: LinearSite,
+        change: impl FnOnce(Tensor<B, 2>) -> Tensor<B, 2>,
+    ) -> Result<(), PeftError> {
+        let linear = self.vit.linear_mut(site);
+        linear.weight = changed(&linear.weight, &format!("{site}.weight"), change)?;
+        Ok(())
+    }
+
+    /// Changes the bias `[outputs]` of a linear map, which need not have one before or after.
+    ///
+    /// # Errors
+    /// [`PeftError::NotFinite`] if the result holds NaN or infinities.
+    pub(crate) fn bias(
+        &mut self,
+        site: LinearSite,
+        change: impl FnOnce(Option<Tensor<B, 1>>) -> Option<Tensor<B, 1>>,
+    ) -> Result<(), PeftError> {
+        let linear = self.vit.linear_mut(site);
+        let name = format!("{site}.bias");
+        let dtype = linear.weight.val().dtype();
+        let old = linear.bias.as_ref().map(|bias| in_f32(bias.val().detach()));
+        linear.bias = match change(old) {
+            None => None,
+            Some(bias) => Some(frozen(rounded(bias.detach(), dtype, &name)?)),
+        };
+        Ok(())
+    }
+
+    /// Changes weight `[channels * patch * patch, dim]` and bias `[dim]` of the patch embedding.
+    ///
+    /// # Errors
+    /// [`PeftError::NotFinite`] if the result holds NaN or infinities.
+    pub(crate) fn patch_embed(
+        &mut self,
+        weight: impl FnOnce(Tensor<B, 2>) -> Tensor<B, 2>,
+        bias: impl FnOnce(Option<Tensor<B, 1>>) -> Tensor<B, 1>,
+    ) -> Result<(), PeftError> {
+        let proj = &mut self.vit.embed.proj;
+        let dtype = proj.weight.val().dtype();
+        proj.weight = changed(&proj.weight, "patch_embed.proj.weight", weight)?;
+        let old = proj.bias.as_ref().map(|bias| in_f32(bias.val().detach()));
+        let new = rounded(bias(old).detach(), dtype, "patch_embed.proj.bias")?;
+        proj.bias = Some(frozen(new));
+        Ok(())
     }
 }
 
-fn merge_biases<B: Backend>(biases: &BitFit<B>, merged: &mut Vit<B>) {
-    for own in &biases.biases {
-        let bias = Some(frozen(own.bias.val()));
-        match own.site {
-            BiasSite::PatchEmbed => merged.embed.proj.bias = bias,
-            BiasSite::Linear(site) => merged.linear_mut(site).bias = bias,
-            BiasSite::Norm(site) => {
-                if let Some(norm) = merged.norm_layer_mut(site) {
-                    norm.beta = bias;
-                }
-            }
-        }
-    }
+fn changed<B: Backend, const D: usize>(
+    param: &Param<Tensor<B, D>>,
+    name: &str,
+    change: impl FnOnce(Tensor<B, D>) -> Tensor<B, D>,
+) -> Result<Param<Tensor<B, D>>, PeftError> {
+    let old = param.val().detach();
+    let dtype = old.dtype();
+    let new = change(in_f32(old)).detach();
+    Ok(frozen(rounded(new, dtype, name)?))
 }
 
-fn merge_lora<B: Backend>(lora: &Lora<B>, merged: &mut Vit<B>) -> Result<(), PeftError> {
-    for site in merged.linear_sites() {
-        let Some([down, up]) = lora.factors(site) else {
-            continue;
-        };
-        let linear = merged.linear_mut(site);
-        let weight = linear.weight.val().detach();
-        let dtype = weight.dtype();
-        let update = in_f32(down.detach()).matmul(in_f32(up.detach()));
-        let sum = in_f32(weight) + update;
-        let sum = if dtype == DType::F32 {
-            sum
-        } else {
-            sum.cast(FloatDType::from(dtype))
-        };
-        let count = sum
-            .clone()
-            .is_finite()
-            .bool_not()
-            .int()
-            .sum()
-            .into_data()
-            .iter::<i64>()
-            .sum::<i64>();
-        if count > 0 {
-            return Err(PeftError::NotFinite {
-                what: format!("{site}.weight after merging"),
-                count: count as usize,
-            });
-        }
-        linear.weight = frozen(sum);
+/// The values in the type that the base has, if all of them are finite there.
+fn rounded<B: Backend, const D: usize>(
+    values: Tensor<B, D>,
+    dtype: DType,
+    name: &str,
+) -> Result<Tensor<B, D>, PeftError> {
+    let values = if values.dtype() == dtype {
+        values
+    } else {
+        values.cast(FloatDType::from(dtype))
+    };
+    let infinite = values.clone().is_finite().bool_not().int().sum();
+    let count: i64 = infinite.into_data().iter::<i64>().sum();
+    if count > 0 {
+        return Err(PeftError::NotFinite {
+            what: format!("{name} after merging"),
+            count: count as usize,
+        });
     }
-    Ok(())
+    Ok(values)
 }
 
 /// The tensor in f32; a tensor that already is stays what it is.
-fn in_f32<B: Backend>(tensor: Tensor<B, 2>) -> Tensor<B, 2> {
+pub(crate) fn in_f32<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Tensor<B, D> {
     if tensor.dtype() == DType::F32 {
         tensor
     } else {
@@ -121,9 +172,16 @@ fn in_f32<B: Backend>(tensor: Tensor<B, 2>) -> Tensor<B, 2> {
 }
 
 /// A frozen parameter with these values.
-fn frozen<B: Backend, const D: usize>(values: Tensor<B, D>) -> Param<Tensor<B, D>> {
-    Param::initialized(
-        burn::module::ParamId::new(),
-        values.detach().set_require_grad(false),
-    )
+pub(crate) fn frozen<B: Backend, const D: usize>(values: Tensor<B, D>) -> Param<Tensor<B, D>> {
+    Param::initialized(ParamId::new(), values.detach().set_require_grad(false))
+}
+
+/// Every row of `[inputs, outputs]` times its number in `scale`, `[inputs]`: a scale of the inputs.
+pub(crate) fn rows_times<B: Backend>(weight: Tensor<B, 2>, scale: Tensor<B, 1>) -> Tensor<B, 2> {
+    weight * scale.unsqueeze_dim(1)
+}
+
+/// Every column of `[inputs, outputs]` times its number in `scale`, `[outputs]`: a scale of the outputs.
+pub(crate) fn columns_times<B: Backend>(weight: Tensor<B, 2>, scale: Tensor<B, 1>) -> Tensor<B, 2> {
+    weight * scale.unsqueeze_dim(0)
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use vit_backbone::{LinearMap, LinearSite, VitConfig};
 
+use crate::config::invalid;
 use crate::error::PeftError;
 use crate::listing::nearest;
 use crate::lora_config::LoraConfig;
@@ -101,6 +102,26 @@ pub fn resolve(
         }
     }
     Ok(targets)
+}
+
+/// The linear maps that a list of patterns names, for methods that act on whole maps only.
+///
+/// # Errors
+/// What [`resolve`] reports; [`PeftError::InvalidConfig`] for a part of a fused map.
+pub fn resolve_whole(
+    field: &str,
+    patterns: &[String],
+    config: &VitConfig,
+) -> Result<Vec<LinearSite>, PeftError> {
+    let targets = resolve(field, patterns, config)?;
+    if let Some(part) = targets.iter().find(|target| target.part.is_some()) {
+        return Err(invalid(
+            field,
+            format!("`{part}`, a part of a fused map"),
+            "whole maps, such as `qkv`: this method acts on all outputs of a map",
+        ));
+    }
+    Ok(targets.into_iter().map(|target| target.site).collect())
 }
 
 /// Four whole maps and three parts of the fused one.

@@ -5,9 +5,9 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use peft_lora::{BaseIdentity, LoadOptions, MethodConfig, PeftAdapter, PeftError};
+use peft_lora::{BaseIdentity, Ia3Config, LoadOptions, MethodConfig, PeftAdapter, PeftError};
 use serde_json::json;
-use testkit::behaviour::tiny_config;
+use testkit::behaviour::{image, tiny_base, tiny_config};
 
 use support::{B, edit, load, qv, saved};
 
@@ -117,9 +117,8 @@ fn an_adapter_of_a_backbone_of_another_size_is_refused() {
 #[test]
 fn what_changes_the_function_is_refused() {
     for (key, value) in [
-        ("use_dora", json!(true)),
         ("fan_in_fan_out", json!(true)),
-        ("bias", json!("all")),
+        ("bias", json!("some")),
         ("modules_to_save", json!(["head", "norm"])),
         ("init_lora_weights", json!("pissa")),
         ("layer_replication", json!([[0, 2]])),
@@ -127,6 +126,8 @@ fn what_changes_the_function_is_refused() {
         ("peft_type", json!("VERA")),
         ("peft_type", json!("RS_PEFT_NOVELTY")),
         ("peft_type", json!("LN_TUNING")),
+        ("peft_type", json!("RS_PEFT_LORA")),
+        ("peft_type", json!("RS_PEFT_SLR")),
     ] {
         let message = after("adapter_config.json", |path| {
             edit(path, |json| json[key] = value.clone())
@@ -148,6 +149,24 @@ fn what_changes_the_function_is_refused() {
             matches!(&error, PeftError::InvalidConfig { field, .. } if field == key),
             "{key}: {error}"
         );
+    }
+    // Tensors that the configuration calls for and the file lacks.
+    for (key, value, missing) in [
+        ("use_dora", json!(true), "lora_magnitude_vector"),
+        (
+            "bias",
+            json!("lora_only"),
+            "blocks.0.attn.qkv.base_layer.bias",
+        ),
+        ("bias", json!("all"), "blocks.0.norm1.bias"),
+        ("peft_type", json!("IA3"), "blocks.0.attn.qkv.ia3_l"),
+    ] {
+        let message = after("adapter_model.safetensors", |path| {
+            edit(&path.with_file_name("adapter_config.json"), |json| {
+                json[key] = value.clone()
+            })
+        });
+        assert!(message.contains(missing), "{message}");
     }
     let newer = after("rs_peft.json", |path| {
         edit(path, |json| json["format_version"] = json!(99))
@@ -215,5 +234,52 @@ fn saving_the_wrong_method_or_to_the_wrong_place() {
         fs::read_dir(home.path()).unwrap().count(),
         1,
         "nothing is left behind"
+    );
+}
+
+#[test]
+fn methods_of_our_own_need_their_record() {
+    for name in ["slr-r16-all", "houlsby-64", "adaptformer-64", "vpt-deep"] {
+        let saved = saved(&MethodConfig::preset(name).unwrap());
+        fs::remove_file(saved.path.join("rs_peft.json")).unwrap();
+        let message = load(&saved.path).unwrap_err().to_string();
+        assert!(message.contains("rs_peft.json"), "{name}: {message}");
+    }
+    // PEFT's own types do without, whole maps at least.
+    let whole = MethodConfig::Ia3(Ia3Config {
+        targets: vec!["attn.qkv".into(), "mlp.fc2".into()],
+        ..Ia3Config::default()
+    });
+    for method in [whole, MethodConfig::preset("dora-r8-qkv").unwrap()] {
+        let saved = saved(&method);
+        fs::remove_file(saved.path.join("rs_peft.json")).unwrap();
+        assert_eq!(load(&saved.path).unwrap().method.name(), method.name());
+    }
+}
+
+#[test]
+fn records_and_tensors_that_disagree_are_noted_or_refused() {
+    // One of the keys' scales is not one: the tensors are not those of values and hidden activations alone.
+    let narrow = MethodConfig::Ia3(Ia3Config {
+        targets: vec!["qkv.v".into(), "fc2".into()],
+        ..Ia3Config::default()
+    });
+    let saved_ia3 = saved(&MethodConfig::Ia3(Ia3Config::default()));
+    edit(&saved_ia3.path.join("rs_peft.json"), |json| {
+        json["method"] = serde_json::to_value(&narrow).unwrap();
+    });
+    let loaded = load(&saved_ia3.path).unwrap();
+    assert_eq!(loaded.report.notes.len(), 1, "{:?}", loaded.report.notes);
+    let outputs = |adapter: &PeftAdapter<B>| tiny_base::<B>().forward(image(), adapter).into_data();
+    assert_eq!(outputs(&loaded.adapter), outputs(&saved_ia3.adapter));
+    // Prompts of another number.
+    let saved = saved(&MethodConfig::preset("vpt-shallow").unwrap());
+    edit(&saved.path.join("rs_peft.json"), |json| {
+        json["method"]["prompts"] = json!(3)
+    });
+    let message = load(&saved.path).unwrap_err().to_string();
+    assert!(
+        message.contains("[1, 10, 8] instead of [1, 3, 8]"),
+        "{message}"
     );
 }

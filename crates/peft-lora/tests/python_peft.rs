@@ -7,7 +7,9 @@ use std::process::Command;
 
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::Flex;
-use peft_lora::{BaseIdentity, HostArray, LoraConfig, LoraInit, MethodConfig, SavedHead};
+use peft_lora::{
+    BaseIdentity, HostArray, Ia3Config, LoraBias, LoraConfig, LoraInit, MethodConfig, SavedHead,
+};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use testkit::behaviour::perturbed;
@@ -57,6 +59,35 @@ fn methods() -> Vec<(&'static str, MethodConfig)> {
             }),
         ),
         ("norms", MethodConfig::NormTuning),
+        (
+            "dora",
+            MethodConfig::Dora(LoraConfig {
+                rslora: true,
+                ..LoraConfig::new(3, 5.0, ["qkv", "blocks.1.mlp.fc2"])
+            }),
+        ),
+        (
+            "biases_of_adapted_maps",
+            MethodConfig::Lora(LoraConfig {
+                bias: LoraBias::LoraOnly,
+                ..LoraConfig::new(2, 3.0, ["qkv.q", "fc1"])
+            }),
+        ),
+        (
+            "all_biases",
+            MethodConfig::Lora(LoraConfig {
+                bias: LoraBias::All,
+                ..LoraConfig::new(2, 3.0, ["qkv", "fc2"])
+            }),
+        ),
+        ("ia3", MethodConfig::Ia3(Ia3Config::default())),
+        (
+            "ia3_mixed",
+            MethodConfig::Ia3(Ia3Config {
+                targets: vec!["blocks.0.attn.*".into(), "blocks.*.mlp.*".into()],
+                feedforward: vec!["blocks.1.mlp.fc1".into()],
+            }),
+        ),
     ]
 }
 

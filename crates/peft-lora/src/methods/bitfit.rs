@@ -9,7 +9,9 @@ use burn::tensor::backend::Backend;
 use vit_backbone::{LayerNorm, LinearSite, NormSite, Seam, TokenEmbed, Vit, apply_linear};
 
 use crate::config::BitFitConfig;
+use crate::merge::{Merged, frozen};
 use crate::params::trainable;
+use crate::peft_format::slot::Slot;
 
 /// Where a bias vector stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +22,13 @@ pub enum BiasSite {
     Linear(LinearSite),
     /// A LayerNorm, whose bias is called beta.
     Norm(NormSite),
+}
+
+impl BiasSite {
+    /// Whether it is that of this linear map.
+    pub(crate) fn is(self, site: LinearSite) -> bool {
+        self == Self::Linear(site)
+    }
 }
 
 impl fmt::Display for BiasSite {
@@ -60,18 +69,51 @@ impl<B: Backend> BitFit<B> {
             .into_iter()
             .filter(|_| config.norms)
             .map(BiasSite::Norm);
-        let biases = patch
-            .into_iter()
-            .chain(linears)
-            .chain(norms)
-            .filter_map(|site| {
-                Some(SiteBias {
-                    bias: trainable(base_bias(base, site)?.val()),
-                    site,
-                })
+        Self::of_sites(base, patch.into_iter().chain(linears).chain(norms))
+    }
+
+    /// Trainable copies of the biases of `base` at some places.
+    pub(crate) fn of_sites(base: &Vit<B>, sites: impl IntoIterator<Item = BiasSite>) -> Self {
+        let copy = |site| {
+            Some(SiteBias {
+                bias: trainable(base_bias(base, site)?.val()),
+                site,
             })
-            .collect();
-        Self { biases }
+        };
+        Self {
+            biases: sites.into_iter().filter_map(copy).collect(),
+        }
+    }
+
+    /// The linear map with the bias trained for that place, if there is one.
+    pub(crate) fn with_own(&self, site: LinearSite, base: &Linear<B>) -> Linear<B> {
+        let own = self.at(BiasSite::Linear(site)).cloned();
+        Linear {
+            weight: base.weight.clone(),
+            bias: own.or_else(|| base.bias.clone()),
+        }
+    }
+
+    pub(crate) fn slots(&mut self) -> Vec<Slot<'_, B>> {
+        self.biases
+            .iter_mut()
+            .map(|own| Slot::vector(format!("{}.bias", own.site), &mut own.bias))
+            .collect()
+    }
+
+    pub(crate) fn merge_into(&self, merged: &mut Merged<B>) {
+        for own in &self.biases {
+            let bias = Some(frozen(own.bias.val()));
+            match own.site {
+                BiasSite::PatchEmbed => merged.vit.embed.proj.bias = bias,
+                BiasSite::Linear(site) => merged.vit.linear_mut(site).bias = bias,
+                BiasSite::Norm(site) => {
+                    if let Some(norm) = merged.vit.norm_layer_mut(site) {
+                        norm.beta = bias;
+                    }
+                }
+            }
+        }
     }
 
     /// The trained bias at that place.
@@ -103,16 +145,7 @@ impl<B: Backend> Seam<B> for BitFit<B> {
     }
 
     fn linear(&self, site: LinearSite, base: &Linear<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
-        match self.at(BiasSite::Linear(site)) {
-            None => apply_linear(base, x),
-            Some(bias) => {
-                let own = Linear {
-                    weight: base.weight.clone(),
-                    bias: Some(bias.clone()),
-                };
-                apply_linear(&own, x)
-            }
-        }
+        apply_linear(&self.with_own(site, base), x)
     }
 
     fn norm(&self, site: NormSite, base: &LayerNorm<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {

@@ -9,10 +9,16 @@ use burn::module::{Module, Param};
 use burn::nn::{Dropout, DropoutConfig, Linear};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use vit_backbone::{InitRule, LinearSite, Seam, SeededInit, TokenEmbed, VitConfig, apply_linear};
+use vit_backbone::{
+    LayerNorm, LinearSite, NormSite, Seam, SeededInit, TokenEmbed, Vit, VitConfig, apply_linear,
+};
 
+use super::{BiasSite, BitFit};
+use crate::config::BitFitConfig;
+use crate::draw::{normal, torch_default};
 use crate::error::PeftError;
-use crate::lora_config::{LoraConfig, LoraInit};
+use crate::lora_config::{LoraBias, LoraConfig, LoraInit};
+use crate::merge::{Merged, in_f32};
 use crate::params::trainable;
 use crate::targets::{PlannedMap, plan};
 
@@ -33,6 +39,8 @@ pub struct LoraMap<B: Backend> {
 pub struct Lora<B: Backend> {
     /// The updates, in the order of the forward pass.
     pub maps: Vec<LoraMap<B>>,
+    /// The biases trained beside them, none unless the configuration asks for them.
+    pub biases: BitFit<B>,
     /// Acts on the input of `A`, and only on backends that differentiate: burn's rule for telling training from inference.
     pub dropout: Dropout,
     /// Width of a token, that is of one part of the fused map.
@@ -44,12 +52,13 @@ pub struct Lora<B: Backend> {
 }
 
 impl<B: Backend> Lora<B> {
-    /// `A` drawn from the seed and the place's name, `B` zero.
+    /// `A` drawn from the seed and the place's name, `B` zero; biases copied from `base`.
     ///
     /// # Errors
     /// What [`plan`] reports.
     pub fn init(
         lora: &LoraConfig,
+        base: &Vit<B>,
         config: &VitConfig,
         seed: u64,
         device: &B::Device,
@@ -64,15 +73,22 @@ impl<B: Backend> Lora<B> {
                 plan,
             }
         });
-        Ok(Self::from_maps(maps.collect(), lora, config))
+        Ok(Self::from_maps(maps.collect(), lora, base, config))
     }
 
-    /// An adapter of maps that are already there.
-    pub(crate) fn from_maps(maps: Vec<LoraMap<B>>, lora: &LoraConfig, config: &VitConfig) -> Self {
-        let dropout = DropoutConfig::new(lora.dropout).init();
+    /// An adapter of maps that are already there, with the biases of `base`.
+    pub(crate) fn from_maps(
+        maps: Vec<LoraMap<B>>,
+        lora: &LoraConfig,
+        base: &Vit<B>,
+        config: &VitConfig,
+    ) -> Self {
+        let sites = maps.iter().map(|map| map.plan.target.site);
+        let biases = bias_sites(lora.bias, sites, base);
         Self {
             maps,
-            dropout,
+            biases,
+            dropout: DropoutConfig::new(lora.dropout).init(),
             dim: config.dim,
             depth: config.depth,
             rslora: lora.rslora,
@@ -119,29 +135,44 @@ fn draw_down(plan: &PlannedMap, rule: LoraInit, seed: u64) -> Vec<f32> {
     let source = SeededInit::new(seed);
     let count = plan.inputs * plan.rank;
     match rule {
-        LoraInit::KaimingUniform => {
-            // kaiming_uniform with a = sqrt(5): sqrt(6 / ((1 + 5) fan_in)).
-            let bound = (plan.inputs as f64).powf(-0.5) as f32;
-            source.draw(&name, count, InitRule::Uniform { bound })
-        }
+        LoraInit::KaimingUniform => source.draw(&name, count, torch_default(plan.inputs)),
         LoraInit::Gaussian => {
-            // Box and Muller (1958) on two uniform draws; 1 / rank is the standard deviation.
-            let uniform = |suffix: &str| {
-                source.draw(
-                    &format!("{name}.{suffix}"),
-                    count,
-                    InitRule::Uniform { bound: 0.5 },
-                )
-            };
-            let pairs = uniform("radius").into_iter().zip(uniform("angle"));
-            pairs
-                .map(|(r, a)| {
-                    let radius = (-2.0 * (f64::from(r) + 0.5).max(1e-12).ln()).sqrt();
-                    (radius * (std::f64::consts::TAU * f64::from(a)).cos() / plan.rank as f64)
-                        as f32
-                })
+            // 1 / rank is the standard deviation.
+            let values = normal(&source, &name, count).into_iter();
+            values
+                .map(|value| (value / plan.rank as f64) as f32)
                 .collect()
         }
+    }
+}
+
+/// Trainable copies of the biases that a mode names; of a fused map of which a part is adapted, the whole bias.
+pub(crate) fn bias_sites<B: Backend>(
+    mode: LoraBias,
+    adapted: impl Iterator<Item = LinearSite>,
+    base: &Vit<B>,
+) -> BitFit<B> {
+    match mode {
+        LoraBias::None => BitFit::of_sites(base, []),
+        LoraBias::All => BitFit::copy_of(base, &BitFitConfig::default()),
+        LoraBias::LoraOnly => {
+            let mut sites: Vec<LinearSite> = adapted.collect();
+            sites.dedup();
+            BitFit::of_sites(base, sites.into_iter().map(BiasSite::Linear))
+        }
+    }
+}
+
+impl<B: Backend> Lora<B> {
+    pub(crate) fn merge_into(&self, merged: &mut Merged<B>) -> Result<(), PeftError> {
+        for site in merged.vit.linear_sites() {
+            if let Some([down, up]) = self.factors(site) {
+                let update = in_f32(down.detach()).matmul(in_f32(up.detach()));
+                merged.weight(site, |weight| weight + update)?;
+            }
+        }
+        self.biases.merge_into(merged);
+        Ok(())
     }
 }
 
@@ -149,14 +180,19 @@ impl<B: Backend> Seam<B> for Lora<B> {
     type State = ();
 
     fn embed(&self, base: &TokenEmbed<B>, image: Tensor<B, 4>) -> (Tensor<B, 3>, ()) {
-        (base.forward(image), ())
+        self.biases.embed(base, image)
     }
 
     fn linear(&self, site: LinearSite, base: &Linear<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        let base = self.biases.with_own(site, base);
         let Some([down, up]) = self.factors(site) else {
-            return apply_linear(base, x);
+            return apply_linear(&base, x);
         };
         let low = fused_ops::linear(self.dropout.forward(x.clone()), down, None);
-        apply_linear(base, x) + fused_ops::linear(low, up, None)
+        apply_linear(&base, x) + fused_ops::linear(low, up, None)
+    }
+
+    fn norm(&self, site: NormSite, base: &LayerNorm<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {
+        self.biases.norm(site, base, x)
     }
 }

@@ -5,7 +5,9 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use vit_backbone::{LayerNorm, NormSite, Seam, TokenEmbed, Vit};
 
-use crate::params::trainable_copy;
+use crate::merge::Merged;
+use crate::params::{frozen_copy, trainable_copy};
+use crate::peft_format::slot::Slot;
 
 /// A trainable copy of every LayerNorm of the backbone, the final one included.
 #[derive(Module, Debug)]
@@ -32,6 +34,22 @@ impl<B: Backend> NormTuning<B> {
     pub fn at(&self, site: NormSite) -> Option<&LayerNorm<B>> {
         let index = self.sites.iter().position(|s| *s == site)?;
         self.norms.get(index)
+    }
+
+    /// `blocks.0.norm1.ln_tuning_layers.weight` and `.bias`, the names PEFT gives them.
+    pub(crate) fn slots(&mut self) -> Vec<Slot<'_, B>> {
+        let pairs = self.sites.iter().zip(&mut self.norms);
+        pairs
+            .flat_map(|(site, norm)| Slot::norm(&format!("{site}.ln_tuning_layers"), norm))
+            .collect()
+    }
+
+    pub(crate) fn merge_into(&self, merged: &mut Merged<B>) {
+        for (site, norm) in self.sites.iter().zip(&self.norms) {
+            if let Some(place) = merged.vit.norm_layer_mut(*site) {
+                *place = frozen_copy::<B, _>(norm);
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use vit_backbone::{LinearMap, LinearSite};
 use super::names::{Names, OneOrMany, first_match};
 use crate::config::invalid;
 use crate::error::PeftError;
-use crate::lora_config::MAX_RANK;
+use crate::lora_config::{LoraBias, MAX_RANK};
 
 /// The keys common to all types of PEFT that are read here.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,7 +44,9 @@ pub(crate) struct LoraJson {
     #[serde(default)]
     pub(crate) init_lora_weights: Value,
     #[serde(default)]
-    pub(crate) bias: Option<String>,
+    bias: Option<String>,
+    #[serde(default)]
+    pub(crate) use_dora: bool,
     #[serde(default)]
     pub(crate) layers_to_transform: Option<IndexOrMany>,
 }
@@ -58,8 +60,7 @@ pub(crate) enum IndexOrMany {
 }
 
 /// Keys of a LoRA that must be absent, null, false, empty: each of them changes what the adapter computes.
-const UNSUPPORTED: [&str; 15] = [
-    "use_dora",
+const UNSUPPORTED: [&str; 14] = [
     "use_qalora",
     "use_bdlora",
     "lora_bias",
@@ -94,12 +95,7 @@ impl AdapterJson {
                     source,
                 }
             })?;
-        if lora.bias.as_deref().unwrap_or("none") != "none" {
-            return Err(unsupported(
-                path,
-                format!("`bias` is {:?}, only \"none\" is supported", lora.bias),
-            ));
-        }
+        lora.bias_mode(path)?;
         // PiSSA, OLoRA, LoftQ and CorDA change the base weights, which the file does not hold.
         let harmless = match &lora.init_lora_weights {
             Value::Null | Value::Bool(_) => true,
@@ -146,7 +142,7 @@ impl AdapterJson {
     /// The linear maps that the targets name, read as PEFT reads them.
     pub(crate) fn sites(
         &self,
-        lora: &LoraJson,
+        layers: Option<&IndexOrMany>,
         depth: usize,
         path: &Path,
     ) -> Result<BTreeSet<LinearSite>, PeftError> {
@@ -155,7 +151,7 @@ impl AdapterJson {
         };
         let (targets, excluded) = (Names::new(targets, path)?, self.exclude_modules.as_ref());
         let excluded = excluded.map(|names| Names::new(names, path)).transpose()?;
-        let layers: Option<&[usize]> = match &lora.layers_to_transform {
+        let layers: Option<&[usize]> = match layers {
             None => None,
             Some(IndexOrMany::One(one)) => Some(std::slice::from_ref(one)),
             Some(IndexOrMany::Many(many)) => Some(many)
@@ -176,6 +172,18 @@ impl AdapterJson {
 }
 
 impl LoraJson {
+    /// Which biases are trained.
+    pub(crate) fn bias_mode(&self, path: &Path) -> Result<LoraBias, PeftError> {
+        let modes = [LoraBias::None, LoraBias::LoraOnly, LoraBias::All];
+        let found = self.bias.as_deref().unwrap_or("none");
+        let mode = modes.into_iter().find(|mode| mode.name() == found);
+        mode.ok_or_else(|| {
+            let what =
+                format!("`bias` is {found:?}, which is not \"none\", \"lora_only\" or \"all\"");
+            unsupported(path, what)
+        })
+    }
+
     /// Rank and alpha at a place: those of the first pattern that matches its end, as PEFT reads patterns.
     pub(crate) fn numbers_at(
         &self,
@@ -210,7 +218,7 @@ fn checked_alpha(key: &str, value: &Value) -> Result<f64, PeftError> {
         .ok_or_else(|| invalid(key, value, "a finite number above 0"))
 }
 
-fn is_unset(value: &Value) -> bool {
+pub(crate) fn is_unset(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(set) => !set,

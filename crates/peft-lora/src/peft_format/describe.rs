@@ -1,10 +1,11 @@
 //! Writing `adapter_config.json`: the fewest words that describe what is stored.
 
 use serde_json::{Map, Value, json};
-use vit_backbone::LinearMap;
+use vit_backbone::{LinearMap, LinearSite};
 
 use super::fused::FusedMap;
-use crate::lora_config::{LoraConfig, LoraInit};
+use super::methods::LORA;
+use crate::lora_config::{LoraBias, LoraConfig, LoraInit};
 
 /// Rank, alpha, targets and patterns that describe fused maps in the fewest words: the most common rank and alpha as defaults,
 /// a map's name alone where every block has it.
@@ -14,6 +15,7 @@ pub(crate) fn describe(
     dropout: f64,
     rslora: bool,
     init: LoraInit,
+    bias: LoraBias,
 ) -> LoraConfig {
     let rank = most_common(maps.iter().map(|map| map.rank()));
     let alpha = most_common(
@@ -22,15 +24,7 @@ pub(crate) fn describe(
             .map(|map| map.alpha.to_bits()),
     );
     let alpha = f64::from_bits(alpha);
-    let mut targets = Vec::new();
-    for map in LinearMap::ALL {
-        let at: Vec<&FusedMap> = maps.iter().filter(|m| m.site.map == map).collect();
-        if at.len() == depth {
-            targets.push(map.name().to_owned());
-        } else {
-            targets.extend(at.iter().map(|m| m.site.to_string()));
-        }
-    }
+    let sites: Vec<LinearSite> = maps.iter().map(|map| map.site).collect();
     let other_rank = maps.iter().filter(|map| map.rank() != rank);
     let other_alpha = maps
         .iter()
@@ -40,7 +34,7 @@ pub(crate) fn describe(
         alpha,
         dropout,
         rslora,
-        targets,
+        targets: names_of(&sites, depth),
         rank_pattern: other_rank
             .map(|map| (map.site.to_string(), map.rank()))
             .collect(),
@@ -48,7 +42,23 @@ pub(crate) fn describe(
             .map(|map| (map.site.to_string(), map.alpha))
             .collect(),
         init,
+        bias,
+        b_rate_ratio: 1.0,
     }
+}
+
+/// Linear maps in the fewest words: a map's name alone where every block has it.
+pub(crate) fn names_of(sites: &[LinearSite], depth: usize) -> Vec<String> {
+    let mut names = Vec::new();
+    for map in LinearMap::ALL {
+        let at: Vec<&LinearSite> = sites.iter().filter(|site| site.map == map).collect();
+        if at.len() == depth {
+            names.push(map.name().to_owned());
+        } else {
+            names.extend(at.iter().map(|site| site.to_string()));
+        }
+    }
+    names
 }
 
 /// The most common value; of equally common ones the first seen.
@@ -69,8 +79,13 @@ fn most_common<T: Copy + PartialEq + Default>(values: impl Iterator<Item = T>) -
         .unwrap_or_default()
 }
 
-/// The JSON of a LoRA.
-pub(crate) fn lora_json(lora: &LoraConfig, saves_head: bool, base_name: Option<&str>) -> Value {
+/// The JSON of a LoRA, or of a DoRA.
+pub(crate) fn lora_json(
+    lora: &LoraConfig,
+    dora: bool,
+    saves_head: bool,
+    base_name: Option<&str>,
+) -> Value {
     let init = match lora.init {
         LoraInit::KaimingUniform => json!(true),
         LoraInit::Gaussian => json!("gaussian"),
@@ -80,14 +95,14 @@ pub(crate) fn lora_json(lora: &LoraConfig, saves_head: bool, base_name: Option<&
         .iter()
         .map(|(key, alpha)| (key.clone(), number(*alpha)))
         .collect();
-    let mut object = common_json("LORA", json!(lora.targets), saves_head, base_name);
+    let mut object = common_json(LORA, json!(lora.targets), saves_head, base_name);
     let own = json!({
         "r": lora.rank,
         "lora_alpha": number(lora.alpha),
         "lora_dropout": lora.dropout,
         "use_rslora": lora.rslora,
-        "use_dora": false,
-        "bias": "none",
+        "use_dora": dora,
+        "bias": lora.bias.name(),
         "fan_in_fan_out": false,
         "init_lora_weights": init,
         "rank_pattern": lora.rank_pattern,

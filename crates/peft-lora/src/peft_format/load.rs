@@ -9,10 +9,10 @@ use vit_backbone::{Vit, VitConfig};
 use super::PREFIX;
 use super::adapter_config::{AdapterJson, unsupported};
 use super::array::SavedHead;
-use super::describe::describe;
 use super::directory::{CONFIG_FILE, EXTRA_FILE, RECORD_FILE, TENSOR_FILE, read_capped};
-use super::lora_file::{init_of, lora_of, read_lora};
-use super::methods::{LN_TUNING, LORA, OWN, arrays_of, filled, template};
+use super::ia3_file::{ia3_of, read_ia3};
+use super::lora_file::{lora_of, read_lora};
+use super::methods::{IA3, LN_TUNING, LORA, OWN, arrays_of, filled, peft_type, template};
 use super::record::{JSON_LIMIT, Record, check_hash};
 use super::tensors::read_tensors;
 use super::vit_names::Named;
@@ -106,27 +106,16 @@ impl<B: Backend> PeftAdapter<B> {
         let recorded = record.map(|record| record.method);
         let (adapter, method) = match json.peft_type.as_str() {
             LORA => {
-                let lora = json.lora(&path)?;
-                let maps = read_lora(&json, &lora, config, arrays, &path, &tensor_path)?;
-                let described = describe(
-                    &maps,
-                    config.depth,
-                    lora.lora_dropout,
-                    lora.use_rslora,
-                    init_of(&lora.init_lora_weights),
-                );
-                let (adapter, method) =
-                    lora_of(&maps, described, recorded, config, &mut notes, device)?;
-                (PeftAdapter::Lora(adapter), MethodConfig::Lora(method))
+                let file = read_lora(&json, arrays, base, config, &path, &tensor_path)?;
+                lora_of(file, recorded, base, config, &mut notes, device)?
+            }
+            IA3 => {
+                let file = read_ia3(&json, arrays, config, &path, &tensor_path)?;
+                ia3_of(file, recorded, config, &mut notes, device)?
             }
             other => {
                 let method = other_method(other, recorded, &path)?;
-                let Some(template) = template(&method, base) else {
-                    return Err(unsupported(
-                        &path,
-                        format!("`peft_type` {other} with the record of a LoRA"),
-                    ));
-                };
+                let template = template(&method, base, config, device)?;
                 let expected = arrays_of(&template)
                     .into_iter()
                     .map(|(name, array)| (name, array.shape))
@@ -169,38 +158,43 @@ fn check_base(
     }
 }
 
-/// The method of a directory that is no LoRA.
+/// The method of a directory whose tensors do not say what they are.
 fn other_method(
     peft_type: &str,
     recorded: Option<MethodConfig>,
     path: &Path,
 ) -> Result<MethodConfig, PeftError> {
-    let by_type = match peft_type {
-        LN_TUNING => MethodConfig::NormTuning,
-        other => match other.strip_prefix(OWN) {
-            Some("FROZEN") => MethodConfig::Frozen,
-            Some("FULL") => MethodConfig::Full,
-            Some("SCRATCH") => MethodConfig::Scratch,
-            Some("BITFIT") => MethodConfig::bitfit(),
-            _ => {
-                let what = format!(
-                    "`peft_type` is {other}; LORA, LN_TUNING and this program's {OWN}* types are read"
-                );
-                return Err(unsupported(path, what));
-            }
-        },
+    let refuse = |what| Err(unsupported(path, what));
+    let name = match peft_type.strip_prefix(OWN) {
+        Some(own) => own.to_lowercase(),
+        None if peft_type == LN_TUNING => MethodConfig::NormTuning.name().into(),
+        None => String::new(),
     };
+    // The record tells the numbers.
     match recorded {
-        // The record tells a BitFit's options.
-        Some(recorded) if recorded.name() == by_type.name() => Ok(recorded),
-        Some(recorded) => {
-            let what = format!(
-                "`peft_type` is {peft_type}, but {RECORD_FILE} says `{}`",
-                recorded.name()
-            );
-            Err(unsupported(path, what))
+        Some(recorded) if name == recorded.name() && peft_type == self::peft_type(&recorded) => {
+            return Ok(recorded);
         }
-        None => Ok(by_type),
+        Some(recorded) => {
+            let own = recorded.name();
+            return refuse(format!(
+                "`peft_type` is {peft_type}, but {RECORD_FILE} says `{own}`"
+            ));
+        }
+        None => {}
+    }
+    match name.as_str() {
+        "norm_tuning" if peft_type == LN_TUNING => Ok(MethodConfig::NormTuning),
+        "frozen" => Ok(MethodConfig::Frozen),
+        "full" => Ok(MethodConfig::Full),
+        "scratch" => Ok(MethodConfig::Scratch),
+        "bitfit" => Ok(MethodConfig::bitfit()),
+        "slr" | "houlsby" | "adaptformer" | "vpt" => refuse(format!(
+            "`peft_type` is {peft_type}, whose numbers stand in {RECORD_FILE}, which is missing"
+        )),
+        _ => refuse(format!(
+            "`peft_type` is {peft_type}; LORA, IA3, LN_TUNING and this program's {OWN}* types are read"
+        )),
     }
 }
 

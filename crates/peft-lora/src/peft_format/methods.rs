@@ -1,30 +1,32 @@
 //! What each method stores: its arrays by key, and the way back from checked arrays to an adapter.
 
-use burn::module::Param;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
 use vit_backbone::{Vit, VitConfig};
 
-use super::array::HostArray;
 use super::fused::{FusedMap, fuse};
-use super::vit_names::{Named, host, insert_norm, named_parameters, vit_of};
+use super::ia3_file::ia3_arrays;
+use super::slot::Slot;
+use super::vit_names::{Named, host, named_parameters, vit_of};
 use crate::adapter::PeftAdapter;
 use crate::config::MethodConfig;
 use crate::error::PeftError;
-use crate::methods::{BitFit, Frozen, Full, NormTuning, Scratch};
-use crate::params::{trainable, trainable_copy};
+use crate::methods::{Full, Lora, Scratch};
+use crate::params::trainable_copy;
 
-/// PEFT's type for LoRA.
+/// PEFT's type for LoRA and DoRA.
 pub(crate) const LORA: &str = "LORA";
+/// PEFT's type for (IA)3.
+pub(crate) const IA3: &str = "IA3";
 /// PEFT's type for norm tuning.
 pub(crate) const LN_TUNING: &str = "LN_TUNING";
-/// Start of the types that PEFT does not have: `RS_PEFT_FROZEN`, `RS_PEFT_FULL`, `RS_PEFT_SCRATCH`, `RS_PEFT_BITFIT`.
+/// Start of the types that PEFT does not have, followed by the method's name in capitals: `RS_PEFT_FROZEN`.
 pub(crate) const OWN: &str = "RS_PEFT_";
 
 /// The `peft_type` under which a method is stored.
 pub(crate) fn peft_type(method: &MethodConfig) -> String {
     match method {
-        MethodConfig::Lora(_) => LORA.into(),
+        MethodConfig::Lora(_) | MethodConfig::Dora(_) => LORA.into(),
+        MethodConfig::Ia3(_) => IA3.into(),
         MethodConfig::NormTuning => LN_TUNING.into(),
         other => format!("{OWN}{}", other.name().to_uppercase()),
     }
@@ -33,100 +35,108 @@ pub(crate) fn peft_type(method: &MethodConfig) -> String {
 /// The arrays of an adapter by module path and parameter name, without PEFT's prefix.
 pub(crate) fn arrays_of<B: Backend>(adapter: &PeftAdapter<B>) -> Named {
     match adapter {
-        PeftAdapter::Frozen(_) => Named::new(),
         PeftAdapter::Full(full) => named_parameters(&full.vit),
         PeftAdapter::Scratch(scratch) => named_parameters(&scratch.full.vit),
-        PeftAdapter::NormTuning(tuning) => norm_arrays(tuning),
-        PeftAdapter::BitFit(bitfit) => bias_arrays(bitfit),
-        PeftAdapter::Lora(lora) => lora_arrays(&fuse(lora)),
+        PeftAdapter::Ia3(ia3) => ia3_arrays(ia3),
+        PeftAdapter::Lora(lora) => lora_arrays(&fuse(lora), lora),
+        PeftAdapter::Dora(dora) => {
+            let mut named = lora_arrays(&fuse(&dora.lora), &dora.lora);
+            for (map, magnitude) in dora.lora.maps.iter().zip(&dora.magnitudes) {
+                let key = magnitude_key(&map.plan.target.site.to_string());
+                named.insert(key, host(magnitude.val()));
+            }
+            named
+        }
+        // Cloning copies handles; listing wants to be able to write.
+        other => slots_of(&mut other.clone())
+            .into_iter()
+            .map(|slot| (slot.name.clone(), slot.read()))
+            .collect(),
     }
 }
 
-/// `blocks.0.norm1.ln_tuning_layers.weight` and `.bias`, the names PEFT gives them.
-fn norm_arrays<B: Backend>(tuning: &NormTuning<B>) -> Named {
-    let mut named = Named::new();
-    for (site, norm) in tuning.sites.iter().zip(&tuning.norms) {
-        insert_norm(&mut named, &norm_key(site), norm);
+/// The parameters of the methods that are stored parameter by parameter; none of the others'.
+fn slots_of<B: Backend>(adapter: &mut PeftAdapter<B>) -> Vec<Slot<'_, B>> {
+    match adapter {
+        PeftAdapter::NormTuning(tuning) => tuning.slots(),
+        PeftAdapter::BitFit(bitfit) => bitfit.slots(),
+        PeftAdapter::Slr(slr) => slr.slots(),
+        PeftAdapter::Houlsby(houlsby) => houlsby.slots(),
+        PeftAdapter::AdaptFormer(adaptformer) => adaptformer.slots(),
+        PeftAdapter::Vpt(vpt) => vpt.slots(),
+        PeftAdapter::Frozen(_)
+        | PeftAdapter::Full(_)
+        | PeftAdapter::Scratch(_)
+        | PeftAdapter::Lora(_)
+        | PeftAdapter::Dora(_)
+        | PeftAdapter::Ia3(_) => Vec::new(),
     }
-    named
 }
 
-fn norm_key(site: &vit_backbone::NormSite) -> String {
-    format!("{site}.ln_tuning_layers")
-}
-
-/// `blocks.0.attn.qkv.bias` and so on.
-fn bias_arrays<B: Backend>(bitfit: &BitFit<B>) -> Named {
-    bitfit
-        .biases
-        .iter()
-        .map(|own| (format!("{}.bias", own.site), host(own.bias.val())))
-        .collect()
-}
-
-/// `blocks.0.attn.qkv.lora_A.weight` and `lora_B.weight`.
-pub(crate) fn lora_arrays(maps: &[FusedMap]) -> Named {
+/// `blocks.0.attn.qkv.lora_A.weight` and `lora_B.weight`, and the biases.
+fn lora_arrays<B: Backend>(maps: &[FusedMap], lora: &Lora<B>) -> Named {
     let mut named = Named::new();
     for map in maps {
         named.insert(format!("{}.lora_A.weight", map.site), map.a.clone());
         named.insert(format!("{}.lora_B.weight", map.site), map.b.clone());
     }
+    for own in &lora.biases.biases {
+        let adapted = maps.iter().any(|map| own.site.is(map.site));
+        named.insert(
+            bias_key(&own.site.to_string(), adapted),
+            host(own.bias.val()),
+        );
+    }
     named
 }
 
-/// The adapter of a method other than LoRA as it starts, whose arrays give the names and shapes to expect in a file.
-pub(crate) fn template<B: Backend>(method: &MethodConfig, base: &Vit<B>) -> Option<PeftAdapter<B>> {
-    Some(match method {
-        MethodConfig::Frozen => PeftAdapter::Frozen(Frozen::new()),
-        MethodConfig::Full => PeftAdapter::Full(Full::copy_of(base)),
+/// The key of a bias trained beside a LoRA; PEFT wraps the maps that it adapts.
+pub(crate) fn bias_key(place: &str, adapted: bool) -> String {
+    let wrapped = if adapted { ".base_layer" } else { "" };
+    format!("{place}{wrapped}.bias")
+}
+
+/// The key of a DoRA's magnitudes.
+pub(crate) fn magnitude_key(place: &str) -> String {
+    format!("{place}.lora_magnitude_vector")
+}
+
+/// An adapter of a method that is stored under a type of its own as it starts, whose arrays give the names and shapes to
+/// expect in a file.
+pub(crate) fn template<B: Backend>(
+    method: &MethodConfig,
+    base: &Vit<B>,
+    config: &VitConfig,
+    device: &B::Device,
+) -> Result<PeftAdapter<B>, PeftError> {
+    match method {
         // Names and shapes are the base's; the values come from the file.
-        MethodConfig::Scratch => PeftAdapter::Scratch(Scratch {
+        MethodConfig::Scratch => Ok(PeftAdapter::Scratch(Scratch {
             full: Full::copy_of(base),
-        }),
-        MethodConfig::NormTuning => PeftAdapter::NormTuning(NormTuning::copy_of(base)),
-        MethodConfig::BitFit(bitfit) => PeftAdapter::BitFit(BitFit::copy_of(base, bitfit)),
-        MethodConfig::Lora(_) => return None,
-    })
+        })),
+        other => other.init(base, config, 0, device),
+    }
 }
 
 /// The template with the values of a file, whose names and shapes were checked.
 pub(crate) fn filled<B: Backend>(
-    template: PeftAdapter<B>,
+    mut template: PeftAdapter<B>,
     mut arrays: Named,
     config: &VitConfig,
     device: &B::Device,
 ) -> Result<PeftAdapter<B>, PeftError> {
-    Ok(match template {
-        PeftAdapter::Full(_) => PeftAdapter::Full(full(config, arrays, device)?),
-        PeftAdapter::Scratch(_) => PeftAdapter::Scratch(Scratch {
-            full: full(config, arrays, device)?,
-        }),
-        PeftAdapter::NormTuning(mut tuning) => {
-            for (site, norm) in tuning.sites.iter().zip(&mut tuning.norms) {
-                let key = norm_key(site);
-                fill(
-                    &mut norm.gamma,
-                    arrays.remove(&format!("{key}.weight")),
-                    device,
-                );
-                if let Some(beta) = &mut norm.beta {
-                    fill(beta, arrays.remove(&format!("{key}.bias")), device);
+    match &mut template {
+        PeftAdapter::Full(own) => *own = full(config, arrays, device)?,
+        PeftAdapter::Scratch(own) => own.full = full(config, arrays, device)?,
+        other => {
+            for slot in slots_of(other) {
+                if let Some(array) = arrays.remove(&slot.name) {
+                    slot.write(array, device);
                 }
             }
-            PeftAdapter::NormTuning(tuning)
         }
-        PeftAdapter::BitFit(mut bitfit) => {
-            for own in &mut bitfit.biases {
-                fill(
-                    &mut own.bias,
-                    arrays.remove(&format!("{}.bias", own.site)),
-                    device,
-                );
-            }
-            PeftAdapter::BitFit(bitfit)
-        }
-        other @ (PeftAdapter::Frozen(_) | PeftAdapter::Lora(_)) => other,
-    })
+    }
+    Ok(template)
 }
 
 fn full<B: Backend>(
@@ -138,13 +148,4 @@ fn full<B: Backend>(
     Ok(Full {
         vit: trainable_copy::<B, _>(&vit),
     })
-}
-
-fn fill<B: Backend>(param: &mut Param<Tensor<B, 1>>, array: Option<HostArray>, device: &B::Device) {
-    if let Some(array) = array {
-        *param = trainable(Tensor::from_data(
-            TensorData::new(array.data, array.shape),
-            device,
-        ));
-    }
 }

@@ -13,12 +13,15 @@ use super::directory::{
     CONFIG_FILE, EXTRA_FILE, RECORD_FILE, TENSOR_FILE, replace_directory, write_file,
 };
 use super::fused::fuse;
-use super::methods::{arrays_of, lora_arrays, peft_type};
+use super::ia3_file::ia3_json;
+use super::methods::{arrays_of, peft_type};
 use super::record::{Record, check_hash};
 use super::tensors::tensor_bytes;
 use crate::adapter::PeftAdapter;
 use crate::config::{MethodConfig, invalid};
 use crate::error::PeftError;
+use crate::lora_config::LoraConfig;
+use crate::methods::Lora;
 
 /// Which base an adapter belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,29 +60,31 @@ impl<B: Backend> PeftAdapter<B> {
             check_hash(hash)?;
         }
         let name = base.name.as_deref();
-        let (config, mut arrays) = match (self, method) {
+        let saves_head = head.is_some();
+        let described = |lora: &Lora<B>, settings: &LoraConfig| {
+            describe(
+                &fuse(lora),
+                lora.depth,
+                settings.dropout,
+                settings.rslora,
+                settings.init,
+                settings.bias,
+            )
+        };
+        let config = match (self, method) {
             (Self::Lora(lora), MethodConfig::Lora(settings)) => {
-                let maps = fuse(lora);
-                let described = describe(
-                    &maps,
-                    lora.depth,
-                    settings.dropout,
-                    settings.rslora,
-                    settings.init,
-                );
-                (
-                    lora_json(&described, head.is_some(), name),
-                    lora_arrays(&maps),
-                )
+                lora_json(&described(lora, settings), false, saves_head, name)
             }
+            (Self::Dora(dora), MethodConfig::Dora(settings)) => {
+                lora_json(&described(&dora.lora, settings), true, saves_head, name)
+            }
+            (Self::Ia3(ia3), _) => ia3_json(ia3, saves_head, name),
             _ => {
                 let kind = peft_type(method);
-                (
-                    Value::Object(common_json(&kind, targets(method), head.is_some(), name)),
-                    arrays_of(self),
-                )
+                Value::Object(common_json(&kind, targets(method), saves_head, name))
             }
         };
+        let mut arrays = arrays_of(self);
         if let Some(head) = head {
             head.validate()?;
             arrays.insert("head.weight".into(), head.weight.clone());
@@ -120,6 +125,12 @@ impl<B: Backend> PeftAdapter<B> {
             Self::NormTuning(_) => "norm_tuning",
             Self::BitFit(_) => "bitfit",
             Self::Lora(_) => "lora",
+            Self::Dora(_) => "dora",
+            Self::Ia3(_) => "ia3",
+            Self::Slr(_) => "slr",
+            Self::Houlsby(_) => "houlsby",
+            Self::AdaptFormer(_) => "adaptformer",
+            Self::Vpt(_) => "vpt",
         }
     }
 }

@@ -88,7 +88,7 @@ fn insert_linear<B: Backend>(named: &mut Named, name: &str, linear: &Linear<B>) 
 }
 
 /// Gain and bias of a norm under the names `{name}.weight` and `{name}.bias`.
-pub(crate) fn insert_norm<B: Backend>(named: &mut Named, name: &str, norm: &LayerNorm<B>) {
+fn insert_norm<B: Backend>(named: &mut Named, name: &str, norm: &LayerNorm<B>) {
     insert(named, &format!("{name}.weight"), Some(&norm.gamma));
     insert(named, &format!("{name}.bias"), norm.beta.as_ref());
 }

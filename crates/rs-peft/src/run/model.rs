@@ -5,10 +5,10 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use heads::LinearHead;
-use peft_lora::PeftAdapter;
+use peft_lora::{MethodConfig, PeftAdapter};
 use vit_backbone::{
-    FeatureRequest, LayerNorm, LayerScale, LayerScaleSite, LinearSite, NormSite, Pooling, Seam,
-    TokenEmbed, Vit, apply_linear, pool,
+    Attention, FeatureRequest, LayerNorm, LayerScale, LayerScaleSite, LinearSite, Mlp, NormSite,
+    Pooling, Seam, TokenEmbed, Vit, pool,
 };
 
 /// The adapter of a method, together with a trained copy of the patch embedding where the input has channels that the
@@ -51,11 +51,10 @@ impl<B: Backend> Seam<B> for InputAdapter<B> {
     fn embed(&self, base: &TokenEmbed<B>, image: Tensor<B, 4>) -> (Tensor<B, 3>, ()) {
         match &self.patch_embed {
             Some(own) => {
-                let grid = base.grid(&image);
-                (
-                    base.assemble(apply_linear(own, base.pixels(image)), grid),
-                    (),
-                )
+                // Cloning a module copies handles, not values. The method acts on the trained embedding as on the base's.
+                let mut base = base.clone();
+                base.proj = own.clone();
+                self.method.embed(&base, image)
             }
             None => self.method.embed(base, image),
         }
@@ -77,6 +76,53 @@ impl<B: Backend> Seam<B> for InputAdapter<B> {
     ) -> Tensor<B, 3> {
         self.method.layer_scale(site, base, x)
     }
+
+    fn attention(
+        &self,
+        block: usize,
+        base: &Attention<B>,
+        x: Tensor<B, 3>,
+        state: &mut (),
+    ) -> Tensor<B, 3> {
+        self.method.attention(block, base, x, state)
+    }
+
+    fn mlp(&self, block: usize, base: &Mlp<B>, x: Tensor<B, 3>, state: &mut ()) -> Tensor<B, 3> {
+        self.method.mlp(block, base, x, state)
+    }
+
+    fn after_block(&self, block: usize, x: Tensor<B, 3>, state: &mut ()) -> Tensor<B, 3> {
+        self.method.after_block(block, x, state)
+    }
+
+    fn extra_tokens(&self) -> usize {
+        self.method.extra_tokens()
+    }
+}
+
+/// Name, patterns of parameter paths in [`Trainable`] and rate, as a multiple of the adapter's, of each group into which the
+/// adapter's parameters fall.
+pub(crate) fn adapter_rates<B: Backend>(
+    method: &MethodConfig,
+    adapter: &InputAdapter<B>,
+) -> Vec<(&'static str, Vec<String>, f64)> {
+    let groups = method.rate_groups();
+    if let [only] = groups.as_slice() {
+        return vec![(only.name, vec!["adapter.*".into()], only.factor)];
+    }
+    let mut rates: Vec<_> = groups
+        .into_iter()
+        .map(|group| {
+            let below = |pattern| format!("adapter.method.{pattern}");
+            let patterns = group.patterns.into_iter().map(below).collect();
+            (group.name, patterns, group.factor)
+        })
+        .collect();
+    if adapter.patch_embed.is_some() {
+        let patterns = vec!["adapter.patch_embed.*".into()];
+        rates.push(("patch-embed", patterns, 1.0));
+    }
+    rates
 }
 
 /// Adapter and head.
@@ -114,6 +160,111 @@ impl Readout {
             Some(tokens) => pool(tokens, base.prefix_tokens(seam), self.pooling),
             // A request always names one block; an empty one has no features.
             None => Tensor::zeros([batch, 0], &base.embed.proj.weight.device()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Tensor;
+    use burn_flex::Flex;
+    use peft_lora::{
+        BottleneckInit, HoulsbyConfig, LoraConfig, MethodConfig, SlrConfig, VptConfig,
+    };
+    use vit_backbone::{InitRule, SeededInit, Vit, VitConfig};
+
+    use super::*;
+
+    #[test]
+    fn a_method_acts_through_the_input_adapter_as_alone() {
+        let config = VitConfig {
+            image_size: 8,
+            patch_size: 4,
+            dim: 8,
+            depth: 2,
+            heads: 2,
+            mlp_dim: 12,
+            ..VitConfig::default()
+        };
+        let device = Default::default();
+        let base = Vit::<Flex>::init(&config, 1, &device).unwrap();
+        let values = SeededInit::new(2).draw("image", 192, InitRule::Uniform { bound: 1.0 });
+        let image = Tensor::<Flex, 1>::from_floats(values.as_slice(), &device);
+        let image = image.reshape([1, 3, 8, 8]);
+        let plain = base.forward(image.clone(), &());
+        // Methods that act from the start, each at another place of the seam.
+        for method in [
+            MethodConfig::Vpt(VptConfig {
+                deep: true,
+                ..VptConfig::default()
+            }),
+            MethodConfig::Houlsby(HoulsbyConfig {
+                init: BottleneckInit::NearIdentity,
+                ..HoulsbyConfig::default()
+            }),
+            MethodConfig::Slr(SlrConfig {
+                patch_embed: true,
+                ..SlrConfig::default()
+            }),
+        ] {
+            let adapter = method.init(&base, &config, 3, &device).unwrap();
+            let alone = base.forward(image.clone(), &adapter).into_data();
+            assert_ne!(alone, plain.clone().into_data(), "{}", method.label());
+            for train_patch_embed in [false, true] {
+                let adapter = InputAdapter::new(adapter.clone(), &base, train_patch_embed);
+                assert_eq!(
+                    base.prefix_tokens(&adapter),
+                    base.prefix_tokens(&adapter.method)
+                );
+                let found = base.forward(image.clone(), &adapter).into_data();
+                assert_eq!(found, alone, "{}", method.label());
+            }
+        }
+    }
+
+    #[test]
+    fn groups_of_lora_plus_cover_adapter_and_patch_embedding() {
+        use training::{GroupConfig, ParameterGroups};
+        let config = VitConfig {
+            image_size: 8,
+            patch_size: 4,
+            dim: 8,
+            depth: 1,
+            heads: 2,
+            mlp_dim: 12,
+            ..VitConfig::default()
+        };
+        let device = Default::default();
+        type Ad = burn::backend::Autodiff<Flex>;
+        let base = Vit::<Ad>::init(&config, 1, &device).unwrap().no_grad();
+        let method = MethodConfig::Lora(LoraConfig {
+            b_rate_ratio: 16.0,
+            ..LoraConfig::new(2, 2.0, ["qkv", "fc1"])
+        });
+        for train_patch_embed in [false, true] {
+            let adapter = method.init(&base, &config, 1, &device).unwrap();
+            let model = InputAdapter::new(adapter, &base, train_patch_embed);
+            let mut groups = Vec::new();
+            for (name, patterns, rate) in adapter_rates(&method, &model) {
+                // Here the adapter is the whole module, without its name in `Trainable`.
+                let patterns: Vec<&str> = patterns
+                    .iter()
+                    .map(|pattern| pattern.trim_start_matches("adapter."))
+                    .collect();
+                groups.push(GroupConfig::new(name, &patterns, rate));
+            }
+            let assigned = ParameterGroups::assign(&model, &groups).unwrap();
+            let rate_of = |path: &str| {
+                let found = assigned
+                    .parameters()
+                    .iter()
+                    .find(|p| p.path.ends_with(path));
+                found.map(|p| assigned.configs()[p.group].learning_rate)
+            };
+            assert_eq!(rate_of("maps.0.up"), Some(16.0));
+            assert_eq!(rate_of("maps.1.down"), Some(1.0));
+            let patches = train_patch_embed.then_some(1.0);
+            assert_eq!(rate_of("patch_embed.weight"), patches);
         }
     }
 }

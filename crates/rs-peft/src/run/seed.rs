@@ -11,7 +11,6 @@ use heads::{
     FeatureTable, KnnConfig, KnnProbe, LinearHeadConfig, LogisticConfig, LogisticProbe,
     Standardiser,
 };
-use peft_lora::MethodConfig;
 use rs_datasets::{Cached, Dataset, Split};
 use serde::{Deserialize, Serialize};
 use training::{CacheKey, FeatureCache, FeatureMatrix};
@@ -261,19 +260,24 @@ impl SeedRun<'_> {
         compute: impl FnOnce() -> Result<FeatureMatrix, RunError>,
     ) -> Result<FeatureMatrix, RunError> {
         let experiment = self.experiment;
-        let input = serde_json::to_string(&experiment.input).map_err(|source| RunError::Json {
+        let json = |source| RunError::Json {
             path: self.row.into(),
             source,
-        })?;
+        };
+        let input = serde_json::to_string(&experiment.input).map_err(json)?;
+        // A method that does not start as the base has features of its own from the first step.
+        let start = if experiment.method.starts_as_base() {
+            experiment.method.name().to_owned()
+        } else {
+            serde_json::to_string(&experiment.method).map_err(json)?
+        };
         let random = experiment.backbone.weights == "random"
-            || experiment.method == MethodConfig::Scratch
+            || !experiment.method.starts_as_base()
             || experiment.input.patch_embed == PatchEmbedInit::Random;
         let model = if random {
             format!(
-                "{weights}/{}/{}/{}",
-                experiment.backbone.weights,
-                experiment.method.name(),
-                self.seed
+                "{weights}/{}/{start}/{}",
+                experiment.backbone.weights, self.seed
             )
         } else {
             weights.to_string()

@@ -14,7 +14,7 @@ use training::{
 use super::RunError;
 use super::backbone::Backbone;
 use super::batches::{LoaderSource, rows};
-use super::model::{Readout, Trainable};
+use super::model::{Readout, Trainable, adapter_rates};
 use super::seed::{Samples, SeedRun, curve_points};
 
 /// Runs of fewer images (epochs times training images) are repeated after a kill rather than resumed.
@@ -42,10 +42,12 @@ pub(crate) fn run<B: AutodiffBackend>(
             .with_weight_decay(config.weight_decay),
     ];
     if adapts {
-        groups.push(
-            GroupConfig::new("adapter", &["adapter.*"], config.learning_rate)
-                .with_weight_decay(config.weight_decay),
-        );
+        let rates = adapter_rates(&seed_run.experiment.method, &model.adapter);
+        groups.extend(rates.iter().map(|(name, patterns, factor)| {
+            let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+            GroupConfig::new(name, &patterns, config.learning_rate * factor)
+                .with_weight_decay(config.weight_decay)
+        }));
     }
     let mut fit_config = FitConfig::new(
         config.epochs,

@@ -39,6 +39,11 @@ pub trait Subject<B: AutodiffBackend> {
     /// Whether the forward pass on a differentiating backend is random (dropout).
     fn is_random_in_training(&self) -> bool;
 
+    /// Whether gradients are the derivatives of the outputs; not where a method takes a part of its formula for a constant.
+    fn gradients_are_exact(&self) -> bool {
+        true
+    }
+
     /// The base with the adapter written into it; `None` for methods that cannot be merged.
     fn merge(
         &self,
