@@ -69,6 +69,30 @@ pub fn pool<B: Backend>(tokens: Tensor<B, 3>, prefix: usize, pooling: Pooling) -
     }
 }
 
+/// The mean over channel groups of tokens `[batch, prefix + groups * patches, dim]`, where the patches of each group stand
+/// behind one another: `[batch, prefix + patches, dim]`. Prefix tokens stay as they are.
+///
+/// # Panics
+/// When the patch tokens cannot be divided by `groups`.
+pub fn mean_over_groups<B: Backend>(
+    tokens: Tensor<B, 3>,
+    prefix: usize,
+    groups: usize,
+) -> Tensor<B, 3> {
+    let [batch, count, dim] = tokens.dims();
+    let patches = (count - prefix) / groups;
+    let mean = tokens
+        .clone()
+        .narrow(1, prefix, count - prefix)
+        .reshape([batch, groups, patches, dim])
+        .mean_dim(1)
+        .reshape([batch, patches, dim]);
+    if prefix == 0 {
+        return mean;
+    }
+    Tensor::cat(vec![tokens.narrow(1, 0, prefix), mean], 1)
+}
+
 /// Lays the patch tokens of `[batch, prefix + rows * columns, dim]` out as a map `[batch, dim, rows, columns]`.
 pub fn to_map<B: Backend>(tokens: Tensor<B, 3>, prefix: usize, grid: [usize; 2]) -> Tensor<B, 4> {
     let [batch, count, dim] = tokens.dims();

@@ -17,6 +17,7 @@
 //! # Ok::<(), vit_backbone::BackboneError>(())
 //! ```
 
+mod activation;
 mod attention;
 mod block;
 mod build;
@@ -26,6 +27,7 @@ mod drop_path;
 mod embed;
 mod error;
 mod features;
+mod groups;
 mod inflate;
 mod init;
 mod layer_scale;
@@ -45,11 +47,12 @@ pub use checkpoint::{
     ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadReport, Loaded, Mismatch,
     SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit, save_vit, sha256_file,
 };
-pub use config::{Activation, PositionKind, VitConfig};
+pub use config::{Activation, ChannelGroups, Interpolation, PositionKind, VitConfig};
 pub use drop_path::DropPath;
 pub use embed::TokenEmbed;
 pub use error::BackboneError;
-pub use features::{FeatureRequest, Pooling, pool, to_map};
+pub use features::{FeatureRequest, Pooling, mean_over_groups, pool, to_map};
+pub use groups::GroupEmbed;
 pub use inflate::PatchEmbedInit;
 pub use init::{InitRule, ParameterSource, SeededInit};
 pub use layer_scale::LayerScale;
@@ -57,7 +60,7 @@ pub use linear::apply_linear;
 pub use mae::{Mae, MaeConfig, MaeDecoder, MaskPlan};
 pub use mlp::Mlp;
 pub use norm::LayerNorm;
-pub use positions::{PositionTable, resample_matrix, sin_cos_2d};
+pub use positions::{GroundPositions, PositionTable, resample_matrix, sin_cos_1d, sin_cos_2d};
 pub use seam::Seam;
 pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};
 pub use vit::Vit;

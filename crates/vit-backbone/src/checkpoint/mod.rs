@@ -9,6 +9,7 @@ mod container;
 mod fingerprint;
 mod infer;
 mod keys;
+mod layout;
 mod load;
 mod options;
 mod positions;

@@ -62,20 +62,29 @@ pub fn gradient<B: AutodiffBackend>(vit: &Vit<B>, name: &str, grads: &B::Gradien
         return block_gradient(&vit.blocks[block.parse::<usize>().unwrap()], rest, grads);
     }
     let embed = &vit.embed;
-    match name {
-        "patch_embed.proj.weight" => {
-            let mut data = matrix(&embed.proj, grads);
-            let p = embed.patch_size;
-            data.shape = vec![data.shape[0], embed.in_channels, p, p].into();
-            data
+    for (stem, proj) in embed.projections() {
+        match name.strip_prefix(&stem) {
+            Some(".weight") => {
+                let mut data = matrix(proj, grads);
+                let p = embed.patch_size;
+                data.shape = vec![data.shape[0], data.shape[1] / (p * p), p, p].into();
+                return data;
+            }
+            Some(".bias") => return vector(proj.bias.as_ref().unwrap(), grads),
+            _ => {}
         }
-        "patch_embed.proj.bias" => vector(embed.proj.bias.as_ref().unwrap(), grads),
+    }
+    if let Some((_, table)) = embed.tables().into_iter().find(|(table, _)| *table == name) {
+        return match table {
+            vit_backbone::PositionTable::Learned(table) => tokens(table, grads),
+            other => panic!("{other:?} has no gradient"),
+        };
+    }
+    match name {
         "cls_token" => tokens(embed.class_token.as_ref().unwrap(), grads),
         "reg_token" => tokens(embed.register_tokens.as_ref().unwrap(), grads),
-        "pos_embed" => match &embed.positions {
-            vit_backbone::PositionTable::Learned(table) => tokens(table, grads),
-            vit_backbone::PositionTable::Fixed(_) => panic!("fixed positions have no gradient"),
-        },
+        "norm_pre.weight" => vector(&vit.norm_layer(NormSite::Pre).unwrap().gamma, grads),
+        "head.weight" => matrix(vit.projection.as_ref().unwrap(), grads),
         "norm.weight" => vector(&vit.norm_layer(NormSite::Final).unwrap().gamma, grads),
         "norm.bias" => vector(
             vit.norm_layer(NormSite::Final)
