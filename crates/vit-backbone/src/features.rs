@@ -101,3 +101,16 @@ pub fn to_map<B: Backend>(tokens: Tensor<B, 3>, prefix: usize, grid: [usize; 2])
         .swap_dims(1, 2)
         .reshape([batch, dim, grid[0], grid[1]])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_averaged_patch_by_patch_behind_the_prefix() {
+        let values = [9.0, 1.0, 2.0, 3.0, 5.0, 6.0, 7.0]; // a class token, then three patches of two groups
+        let tokens = Tensor::<burn_flex::Flex, 1>::from_floats(values, &Default::default());
+        let mean = mean_over_groups(tokens.reshape([1, 7, 1]), 1, 2).into_data();
+        assert_eq!(mean.iter::<f32>().collect::<Vec<_>>(), [9.0, 3.0, 4.0, 5.0]);
+    }
+}

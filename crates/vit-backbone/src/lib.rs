@@ -1,7 +1,8 @@
 //! Vision transformers exactly as timm and MAE publish them: their configuration, forward pass, features, checkpoints,
 //! masked-autoencoder pretraining, and [`Seam`], the trait through which an adapter acts on a frozen model.
 //!
-//! The crate is generic over burn's [`Backend`](burn::tensor::backend::Backend). It knows no adaptation method, no sensor and no data set.
+//! The crate is generic over burn's [`Backend`](burn::tensor::backend::Backend). It knows no adaptation method, and nothing it computes
+//! depends on a sensor or a data set; [`presets`] says, as data, which published weights there are and what they expect.
 //!
 //! ```
 //! use burn::tensor::Tensor;
@@ -40,6 +41,7 @@ mod positions;
 mod seam;
 mod site;
 mod vit;
+mod zoo;
 
 pub use attention::Attention;
 pub use block::Block;
@@ -64,3 +66,4 @@ pub use positions::{GroundPositions, PositionTable, resample_matrix, sin_cos_1d,
 pub use seam::Seam;
 pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};
 pub use vit::Vit;
+pub use zoo::{Family, InputUnit, Normalisation, Preset, Recognition, preset, presets, recognise};
