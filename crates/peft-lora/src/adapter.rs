@@ -54,7 +54,10 @@ impl MethodConfig {
             Self::Full => PeftAdapter::Full(Full::copy_of(base)),
             Self::Scratch => PeftAdapter::Scratch(Scratch::init(config, seed, device)?),
             Self::NormTuning => PeftAdapter::NormTuning(NormTuning::copy_of(base)),
-            Self::BitFit(bitfit) => PeftAdapter::BitFit(BitFit::copy_of(base, bitfit)),
+            Self::BitFit(bitfit) => {
+                bitfit.check(config)?;
+                PeftAdapter::BitFit(BitFit::copy_of(base, bitfit))
+            }
             Self::Lora(lora) => PeftAdapter::Lora(Lora::init(lora, config, seed, device)?),
         })
     }
@@ -92,6 +95,11 @@ pub(crate) fn check_architecture<B: Backend>(
         base.norm.is_some().to_string(),
         config.final_norm.to_string(),
     )?;
+    differ(
+        "norm behind the embedding",
+        base.norm_pre.is_some().to_string(),
+        config.pre_norm.to_string(),
+    )?;
     for site in base.linear_sites() {
         let expected = linear_dims(site.map, config);
         let [inputs, outputs] = base.linear(site).weight.val().dims();
@@ -109,10 +117,16 @@ pub(crate) fn check_architecture<B: Backend>(
             )?;
         }
     }
-    let embed = [
-        config.in_channels * config.patch_size * config.patch_size,
-        config.dim,
-    ];
+    let channels = match &config.channel_groups {
+        Some(channels) => channels.groups.first().map_or(0, Vec::len),
+        None => config.in_channels,
+    };
+    let embed = [channels * config.patch_size * config.patch_size, config.dim];
+    differ(
+        "channel groups",
+        (1 + base.embed.groups.as_ref().map_or(0, |g| g.others.len())).to_string(),
+        config.group_count().to_string(),
+    )?;
     differ(
         "patch embedding",
         format!("{:?}", base.embed.proj.weight.val().dims()),

@@ -39,23 +39,30 @@ impl MethodConfig {
     /// Counts without building anything.
     ///
     /// # Errors
-    /// What [`MethodConfig::validate`] and [`plan`] report; [`PeftError::Backbone`] for an invalid `config`.
+    /// What [`MethodConfig::validate`], [`plan`] and `MethodConfig::init` report; [`PeftError::Backbone`] for an invalid
+    /// `config`.
     pub fn count(&self, config: &VitConfig) -> Result<ParameterCount, PeftError> {
         config.validate()?;
         let base = config.parameter_count();
-        let norms = 2 * config.depth + usize::from(config.final_norm);
+        let norms =
+            2 * config.depth + usize::from(config.final_norm) + usize::from(config.pre_norm);
         let (trainable, added) = match self {
             Self::Frozen => (0, 0),
             Self::Full | Self::Scratch => (base, 0),
             Self::NormTuning => (norms * 2 * config.dim, 0),
             Self::BitFit(bitfit) => {
+                bitfit.check(config)?;
                 let linears: usize = LinearMap::ALL
                     .iter()
                     .filter(|map| **map != LinearMap::Qkv || config.qkv_bias)
                     .map(|map| linear_dims(*map, config).1)
                     .sum();
                 let betas = if bitfit.norms { norms * config.dim } else { 0 };
-                let patch = if bitfit.patch_embed { config.dim } else { 0 };
+                let patch = if bitfit.patch_embed && config.patch_bias {
+                    config.dim
+                } else {
+                    0
+                };
                 (config.depth * linears + betas + patch, 0)
             }
             Self::Lora(lora) => {

@@ -72,6 +72,6 @@ pub fn linear_dims(map: LinearMap, config: &VitConfig) -> (usize, usize) {
         LinearMap::Qkv => (config.dim, 3 * config.dim),
         LinearMap::Proj => (config.dim, config.dim),
         LinearMap::Fc1 => (config.dim, config.mlp_dim),
-        LinearMap::Fc2 => (config.mlp_dim, config.dim),
+        LinearMap::Fc2 => (config.mlp_inner(), config.dim),
     }
 }
