@@ -1,5 +1,8 @@
 """timm's DINOv2 models at tiny size: LayerScale, registers without positions, and the giant's packed SwiGLU.
 
+The last file has the names of DINOv2's own: `register_tokens`, `mlp.w12` and `mlp.w3`, a mask token, and a position of the class token;
+timm's `checkpoint_filter_fn` says what they mean.
+
     python export_zoo_dinov2.py     (writes zoo_dinov2* beside itself)
 """
 
@@ -8,6 +11,7 @@ import os
 import timm
 import torch
 from safetensors.torch import save_file
+from timm.models.vision_transformer import checkpoint_filter_fn
 
 from common import random
 from zoo_common import fill, golden, of
@@ -33,3 +37,14 @@ for name, published, image, config, extra, options in [
     save_file(model.state_dict(), f"zoo_{name}_weights.safetensors")
     golden(name, model, random(image, 131), f"zoo_{name}_weights.safetensors", CONFIG | config,
            of(model, *NAMES, *extra))
+
+model = timm.create_model("vit_giant_patch14_reg4_dinov2", pretrained=False, **SIZE).eval()
+fill(model, 132)
+own = {}
+for name, tensor in model.state_dict().items():
+    own[name.replace("mlp.fc1", "mlp.w12").replace("mlp.fc2", "mlp.w3").replace("reg_token", "register_tokens")] = tensor
+own |= {"pos_embed": random((1, 17, 24), 133), "mask_token": random((1, 24), 134)}
+torch.save(own, "zoo_dinov2_own_weights.pth")
+model.load_state_dict(checkpoint_filter_fn(dict(own), model))
+golden("dinov2_own", model, random((2, 3, 16, 16), 135), "zoo_dinov2_own_weights.pth",
+       CONFIG | dict(mlp_dim=128, activation="swiglu", register_tokens=4, pos_on_prefix=False), of(model, *NAMES, "reg_token"))

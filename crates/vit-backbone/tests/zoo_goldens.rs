@@ -149,6 +149,17 @@ fn dinov2_giant<B: AutodiffBackend>() {
     check::<B>("dinov2_giant");
 }
 
+/// DINOv2's own names; the position of its class token goes into the token.
+fn dinov2_of_its_authors<B: AutodiffBackend>() {
+    let report = check::<B>("dinov2_own");
+    let registers = report
+        .loaded
+        .iter()
+        .find(|l| l.name == "reg_token")
+        .unwrap();
+    assert_eq!(registers.found.key, "register_tokens");
+}
+
 fn supervised_on_a_tall_image<B: AutodiffBackend>() {
     let report = check::<B>("supervised");
     assert!(report.unused.iter().all(|u| u.reason == UnusedReason::Head));
@@ -196,6 +207,7 @@ testkit::backend_matrix!(
     dinov2,
     dinov2_registers_on_a_wide_image,
     dinov2_giant,
+    dinov2_of_its_authors,
     supervised_on_a_tall_image,
     clip,
     clip_quick_gelu,

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use burn::tensor::backend::Backend;
 
-use super::container::Container;
+use super::container::{Container, Entry};
 use super::fingerprint::sha256_file;
 use super::infer::infer;
-use super::layout::{self, Layout};
+use super::layout::{self, Layout, Named};
 use super::options::LoadOptions;
 use super::positions;
 use super::preflight::{Preflight, acceptable};
@@ -40,7 +40,11 @@ pub fn load_vit<B: Backend>(
     let mut file = Container::open(path, options.nested.as_deref())?;
     let sha256 = sha256_file(path)?;
     let found = layout::find(&file, options.prefix.as_deref())?;
-    let (names, outside) = found.by_name(&mut file);
+    let Named {
+        names,
+        outside,
+        added,
+    } = found.named(&mut file);
     let (config, config_source, assumed) =
         configuration(&file, &names, found.layout, config, options)?;
     config.validate()?;
@@ -62,6 +66,7 @@ pub fn load_vit<B: Backend>(
     let mut source = FileSource {
         file: &file,
         names: &names,
+        added: &added,
         fallback: SeededInit::new(options.seed),
     };
     let vit = Vit::from_source(&report.config, &mut source, device)?;
@@ -166,6 +171,7 @@ fn check_positions(
 struct FileSource<'a> {
     file: &'a Container,
     names: &'a BTreeMap<String, String>,
+    added: &'a BTreeMap<String, Entry>,
     fallback: SeededInit,
 }
 
@@ -181,7 +187,14 @@ impl ParameterSource for FileSource<'_> {
             .get(name)
             .and_then(|key| self.file.entries.get_key_value(key))
         {
-            Some((key, entry)) => self.file.read(key, entry),
+            Some((key, entry)) => {
+                let mut values = self.file.read(key, entry)?;
+                if let Some(entry) = self.added.get(name) {
+                    let added = self.file.read(name, entry)?;
+                    values.iter_mut().zip(added).for_each(|(v, a)| *v += a);
+                }
+                Ok(values)
+            }
             None => self.fallback.values(name, shape, rule),
         }
     }

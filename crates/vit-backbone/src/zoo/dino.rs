@@ -84,7 +84,7 @@ const fn of_v2(
 ) -> Preset {
     Preset {
         family: Family::DinoV2,
-        container: "safetensors; timm's names",
+        container: "safetensors with timm's names, or PyTorch with DINOv2's own (`register_tokens`, `mlp.w12`, `mlp.w3`)",
         citation,
         source: "timm models/vision_transformer.py (vit_*_patch14_dinov2, vit_*_patch14_reg4_dinov2)",
         ..of_dino(name, config, files)
@@ -129,49 +129,73 @@ pub(super) const PRESETS: &[Preset] = &[
     of_v2(
         "dinov2_vit_small",
         || v2(small()),
-        &["vit_small_patch14_dinov2.lvd142m"],
+        &[
+            "vit_small_patch14_dinov2.lvd142m",
+            "dinov2_vits14_pretrain.pth",
+        ],
         DINO_V2,
     ),
     of_v2(
         "dinov2_vit_base",
         || v2(VitConfig::default()),
-        &["vit_base_patch14_dinov2.lvd142m"],
+        &[
+            "vit_base_patch14_dinov2.lvd142m",
+            "dinov2_vitb14_pretrain.pth",
+        ],
         DINO_V2,
     ),
     of_v2(
         "dinov2_vit_large",
         || v2(VitConfig::large()),
-        &["vit_large_patch14_dinov2.lvd142m"],
+        &[
+            "vit_large_patch14_dinov2.lvd142m",
+            "dinov2_vitl14_pretrain.pth",
+        ],
         DINO_V2,
     ),
     of_v2(
         "dinov2_vit_giant",
         || v2(giant()),
-        &["vit_giant_patch14_dinov2.lvd142m"],
+        &[
+            "vit_giant_patch14_dinov2.lvd142m",
+            "dinov2_vitg14_pretrain.pth",
+        ],
         DINO_V2,
     ),
     of_v2(
         "dinov2_reg4_vit_small",
         || registers(v2(small())),
-        &["vit_small_patch14_reg4_dinov2.lvd142m"],
+        &[
+            "vit_small_patch14_reg4_dinov2.lvd142m",
+            "dinov2_vits14_reg4_pretrain.pth",
+        ],
         REGISTERS,
     ),
     of_v2(
         "dinov2_reg4_vit_base",
         || registers(v2(VitConfig::default())),
-        &["vit_base_patch14_reg4_dinov2.lvd142m"],
+        &[
+            "vit_base_patch14_reg4_dinov2.lvd142m",
+            "dinov2_vitb14_reg4_pretrain.pth",
+        ],
         REGISTERS,
     ),
     of_v2(
         "dinov2_reg4_vit_large",
         || registers(v2(VitConfig::large())),
-        &["vit_large_patch14_reg4_dinov2.lvd142m"],
+        &[
+            "vit_large_patch14_reg4_dinov2.lvd142m",
+            "dinov2_vitl14_reg4_pretrain.pth",
+        ],
         REGISTERS,
     ),
     of_v2(
         "dinov2_reg4_vit_giant",
         || registers(v2(giant())),
-        &["vit_giant_patch14_reg4_dinov2.lvd142m"],
+        &[
+            "vit_giant_patch14_reg4_dinov2.lvd142m",
+            "dinov2_vitg14_reg4_pretrain.pth",
+        ],
         REGISTERS,
     ),
 ];

@@ -136,7 +136,7 @@ pub fn recognise(path: impl AsRef<Path>) -> Result<Recognition, BackboneError> {
         }
         Err(other) => return Err(other),
     };
-    let (names, _) = found.by_name(&mut file);
+    let names = found.named(&mut file).names;
     let facts = Facts {
         layout: found.layout,
         place: format!("{}.{}", file.nested, found.prefix),

@@ -1,15 +1,18 @@
 //! The namings that published checkpoints use, and their translation to timm's.
 //!
-//! | naming | from | shapes that differ |
+//! | naming | from | what differs beside names |
 //! |---|---|---|
 //! | timm | timm, MAE, DINO and what is built on them | - |
+//! | DINOv2's own | `dinov2`: `register_tokens`, `mlp.w12`, `mlp.w3` | with registers, the class token's position is to be added to it |
 //! | OpenCLIP | `open_clip`, `visual.*` (the names of OpenAI's CLIP) | tokens without leading axes, `proj` `[dim, outputs]` |
 //! | Cross-Scale MAE | `models_mae/MAE_ViT_Baseline.py`: `encoder.N`, `encoder_pos_embed`, `encoder_norm` | - |
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::container::Container;
+use super::container::{Container, Entry};
 use crate::BackboneError;
+
+mod names;
 
 /// Which names a checkpoint uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,146 +122,97 @@ pub(crate) fn find(file: &Container, asked: Option<&str>) -> Result<Found, Backb
     })
 }
 
+/// The tensors of a file under the names of the model.
+#[derive(Debug, Default)]
+pub(crate) struct Named {
+    /// Keys by name.
+    pub(crate) names: BTreeMap<String, String>,
+    /// Keys that do not have the prefix.
+    pub(crate) outside: BTreeSet<String>,
+    /// What is to be added to the tensor of a name.
+    pub(crate) added: BTreeMap<String, Entry>,
+}
+
 impl Found {
-    /// Keys of the file by their name in the model, and those outside the prefix. Entries whose shape differs from timm's
-    /// are viewed in timm's.
-    pub(crate) fn by_name(
-        &self,
-        file: &mut Container,
-    ) -> (BTreeMap<String, String>, BTreeSet<String>) {
-        let mut names = BTreeMap::new();
-        let mut outside = BTreeSet::new();
+    /// The tensors of the file by their name in the model. Entries whose shape differs from timm's are viewed in timm's.
+    pub(crate) fn named(&self, file: &mut Container) -> Named {
+        let mut named = Named::default();
         for (key, entry) in &mut file.entries {
             let Some(name) = key.strip_prefix(&self.prefix) else {
-                outside.insert(key.clone());
+                named.outside.insert(key.clone());
                 continue;
             };
-            let canonical = self.layout.canonical(name);
             if self.layout == Layout::OpenClip {
-                let axes = match name {
-                    "class_embedding" => 2,
-                    "positional_embedding" => 1,
-                    _ => 0,
-                };
-                for _ in 0..axes {
-                    let numbers = entry.shape.iter().product();
-                    entry.shape.insert(0, 1);
-                    entry.strides.insert(0, numbers);
-                }
-                if name == "proj" {
-                    entry.shape.reverse();
-                    entry.strides.reverse();
-                }
+                view_open_clip(name, entry);
             }
-            names.insert(canonical, key.clone());
+            named.names.insert(self.layout.canonical(name), key.clone());
         }
-        (names, outside)
-    }
-}
-
-impl Layout {
-    /// The name of a tensor in timm's naming; unknown names stay as they are.
-    fn canonical(self, name: &str) -> String {
-        match self {
-            Self::Timm => block_scale(name).unwrap_or_else(|| name.to_owned()),
-            Self::OpenClip => open_clip(name),
-            Self::CrossScale => cross_scale(name),
+        let registers = format!("{}register_tokens", self.prefix);
+        if self.layout == Layout::Timm && file.entries.contains_key(&registers) {
+            let table = file.entries.get_mut(&format!("{}pos_embed", self.prefix));
+            if let Some(class) = table.and_then(split_class_row) {
+                named.added.insert("cls_token".into(), class);
+            }
         }
+        named
     }
 }
 
-/// Another spelling of LayerScale.
-fn block_scale(name: &str) -> Option<String> {
-    [(".gamma_1", ".ls1.gamma"), (".gamma_2", ".ls2.gamma")]
-        .into_iter()
-        .find_map(|(other, ours)| Some(format!("{}{ours}", name.strip_suffix(other)?)))
-}
-
-fn open_clip(name: &str) -> String {
-    const TOP: [(&str, &str); 8] = [
-        ("conv1.weight", "patch_embed.proj.weight"),
-        ("class_embedding", "cls_token"),
-        ("positional_embedding", "pos_embed"),
-        ("ln_pre.weight", "norm_pre.weight"),
-        ("ln_pre.bias", "norm_pre.bias"),
-        ("ln_post.weight", "norm.weight"),
-        ("ln_post.bias", "norm.bias"),
-        ("proj", "head.weight"),
-    ];
-    const BLOCK: [(&str, &str); 9] = [
-        ("ln_1.", "norm1."),
-        ("ln_2.", "norm2."),
-        ("attn.in_proj_weight", "attn.qkv.weight"),
-        ("attn.in_proj_bias", "attn.qkv.bias"),
-        ("attn.out_proj.", "attn.proj."),
-        ("mlp.c_fc.", "mlp.fc1."),
-        ("mlp.c_proj.", "mlp.fc2."),
-        ("ls_1.", "ls1."),
-        ("ls_2.", "ls2."),
-    ];
-    if let Some((_, ours)) = TOP.into_iter().find(|(theirs, _)| *theirs == name) {
-        return ours.to_owned();
-    }
-    let block = name
-        .strip_prefix("transformer.resblocks.")
-        .and_then(|rest| rest.split_once('.'));
-    let Some((number, rest)) = block else {
-        return name.to_owned();
+/// OpenCLIP keeps tokens without leading axes and the projection inputs first.
+fn view_open_clip(name: &str, entry: &mut Entry) {
+    let axes = match name {
+        "class_embedding" => 2,
+        "positional_embedding" => 1,
+        _ => 0,
     };
-    let rest = BLOCK
-        .into_iter()
-        .find_map(|(theirs, ours)| Some(format!("{ours}{}", rest.strip_prefix(theirs)?)))
-        .unwrap_or_else(|| rest.to_owned());
-    format!("blocks.{number}.{rest}")
+    for _ in 0..axes {
+        let numbers = entry.shape.iter().product();
+        entry.shape.insert(0, 1);
+        entry.strides.insert(0, numbers);
+    }
+    if name == "proj" {
+        entry.shape.reverse();
+        entry.strides.reverse();
+    }
 }
 
-fn cross_scale(name: &str) -> String {
-    if name == "encoder_pos_embed" {
-        "pos_embed".to_owned()
-    } else if let Some(rest) = name.strip_prefix("encoder_norm.") {
-        format!("norm.{rest}")
-    } else if let Some(rest) = name.strip_prefix("encoder.") {
-        format!("blocks.{rest}")
-    } else {
-        name.to_owned()
+/// Takes the class token's row off a position table `[1, 1 + patches, dim]`, and returns it. In DINOv2's own files registers
+/// have no positions, so the class token's alone would remain in front; added to the token once, it is the same model.
+fn split_class_row(table: &mut Entry) -> Option<Entry> {
+    let (&[1, rows, dim], &[_, stride, _]) = (&table.shape[..], &table.strides[..]) else {
+        return None;
+    };
+    if rows < 2 {
+        return None;
     }
+    let class = Entry {
+        shape: vec![1, 1, dim],
+        ..table.clone()
+    };
+    table.shape[1] = rows - 1;
+    table.offset += (stride * table.dtype.bytes()) as u64;
+    Some(class)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::StoredType;
 
     #[test]
-    fn names_are_translated() {
-        for (layout, theirs, ours) in [
-            (Layout::Timm, "blocks.3.gamma_1", "blocks.3.ls1.gamma"),
-            (Layout::Timm, "blocks.3.norm1.bias", "blocks.3.norm1.bias"),
-            (
-                Layout::OpenClip,
-                "transformer.resblocks.11.attn.in_proj_weight",
-                "blocks.11.attn.qkv.weight",
-            ),
-            (
-                Layout::OpenClip,
-                "transformer.resblocks.0.attn.out_proj.bias",
-                "blocks.0.attn.proj.bias",
-            ),
-            (Layout::OpenClip, "ln_post.bias", "norm.bias"),
-            (Layout::OpenClip, "proj", "head.weight"),
-            (Layout::OpenClip, "something", "something"),
-            (
-                Layout::CrossScale,
-                "encoder.7.mlp.fc1.bias",
-                "blocks.7.mlp.fc1.bias",
-            ),
-            (Layout::CrossScale, "encoder_norm.bias", "norm.bias"),
-            (
-                Layout::CrossScale,
-                "decoder.0.norm1.bias",
-                "decoder.0.norm1.bias",
-            ),
-        ] {
-            assert_eq!(layout.canonical(theirs), ours);
+    fn a_class_row_is_split_off_and_other_shapes_are_left_alone() {
+        let entry = |shape: &[usize]| Entry {
+            shape: shape.to_vec(),
+            dtype: StoredType::F16,
+            offset: 100,
+            strides: crate::checkpoint::container::contiguous(shape),
+        };
+        let mut table = entry(&[1, 5, 8]);
+        let class = split_class_row(&mut table).unwrap();
+        assert_eq!((class.shape, class.offset), (vec![1, 1, 8], 100));
+        assert_eq!((table.shape, table.offset), (vec![1, 4, 8], 116));
+        for shape in [&[5, 8][..], &[1, 1, 8], &[2, 5, 8]] {
+            assert!(split_class_row(&mut entry(shape)).is_none(), "{shape:?}");
         }
     }
 }
