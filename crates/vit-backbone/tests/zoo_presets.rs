@@ -1,17 +1,18 @@
 //! The presets at full size: parameter counts of the published packages, and recognition from headers of published shapes.
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
 
 use burn_flex::Flex;
 use serde::Deserialize;
-use serde_json::json;
 use testkit::{Golden, golden_root};
 use vit_backbone::{
-    BackboneError, ChannelGroups, Dtype, Family, Interpolation, LoadOptions, PositionKind, Vit,
-    VitConfig, fingerprint, load_vit, preset, presets, recognise, save_vit,
+    BackboneError, ChannelGroups, Dtype, Family, Heads, Interpolation, LoadOptions, PositionKind,
+    Vit, VitConfig, fingerprint, load_vit, preset, presets, recognise, save_vit,
 };
+
+use support::sparse;
 
 #[derive(Deserialize)]
 struct Counts {
@@ -42,26 +43,6 @@ fn parameter_counts_are_the_published_ones() {
     assert!(counts.is_empty(), "{:?}", counts.keys());
     let scale_mae = preset("scale_mae_vit_large").unwrap().config();
     assert_eq!(scale_mae.parameter_count(), 303_097_856);
-}
-
-/// Writes a safetensors file of these shapes whose values are a hole in the file: no weight is allocated or stored.
-fn sparse(path: &Path, tensors: &[(String, Vec<usize>)]) {
-    let mut header = serde_json::Map::new();
-    let mut end = 0u64;
-    for (name, shape) in tensors {
-        let start = end;
-        end += 4 * shape.iter().product::<usize>() as u64;
-        header.insert(
-            name.clone(),
-            json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }),
-        );
-    }
-    let header = serde_json::to_vec(&header).unwrap();
-    let mut file = std::fs::File::create(path).unwrap();
-    file.write_all(&(header.len() as u64).to_le_bytes())
-        .unwrap();
-    file.write_all(&header).unwrap();
-    file.set_len(8 + header.len() as u64 + end).unwrap();
 }
 
 /// Names and shapes of a plain preset in timm's naming.
@@ -147,53 +128,6 @@ fn presets_are_found_by_their_shapes() {
     assert_eq!(found.only().unwrap().name, "scale_mae_vit_large");
 }
 
-#[test]
-fn files_of_other_kinds_say_what_was_seen_and_what_is_near() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("other.safetensors");
-    let error = |tensors: &[(&str, &[usize])]| {
-        let tensors: Vec<_> = tensors
-            .iter()
-            .map(|(name, shape)| ((*name).to_owned(), shape.to_vec()))
-            .collect();
-        sparse(&path, &tensors);
-        match recognise(&path) {
-            Err(error @ BackboneError::Checkpoint { .. }) => error.to_string(),
-            other => panic!("{other:?}"),
-        }
-    };
-    // A convolutional network: it has a `conv1.weight`, which alone means nothing.
-    let text = error(&[
-        ("conv1.weight", &[8, 3, 7, 7]),
-        ("layer1.0.conv1.weight", &[8, 8, 3, 3]),
-    ]);
-    assert!(text.contains("layer1.0.conv1.weight"), "{text}");
-    assert!(text.contains("nearest: CLIP"), "{text}");
-    let text = error(&[("weight", &[2, 2])]);
-    assert!(text.contains("no family is near"), "{text}");
-    // Rotary positions: LayerScale and registers without a position table.
-    let text = error(&[
-        ("patch_embed.proj.weight", &[8, 3, 4, 4]),
-        ("cls_token", &[1, 1, 8]),
-        ("reg_token", &[1, 4, 8]),
-        ("blocks.0.gamma_1", &[8]),
-        ("blocks.0.attn.qkv.weight", &[24, 8]),
-        ("blocks.0.mlp.fc1.weight", &[32, 8]),
-    ]);
-    assert!(
-        text.contains("register tokens") && text.contains("no position table"),
-        "{text}"
-    );
-    assert!(text.contains("nearest: "), "{text}");
-    // Blocks of xFormers compute something else.
-    let text = error(&[
-        ("patch_embed.proj.weight", &[8, 3, 4, 4]),
-        ("encoder_pos_embed", &[1, 5, 8]),
-        ("encoder.encoders.0.wrap_att.norm.weight", &[8]),
-    ]);
-    assert!(text.contains("xFormers"), "{text}");
-}
-
 fn fixture(name: &str) -> std::path::PathBuf {
     golden_root().join("vit-backbone").join(name)
 }
@@ -205,32 +139,6 @@ fn load(name: &str, config: &VitConfig) -> Result<Vit<Flex>, BackboneError> {
 
 fn config_of(golden: &str) -> VitConfig {
     Golden::open(&format!("vit-backbone/zoo_{golden}_golden.safetensors")).metadata_json("config")
-}
-
-#[test]
-fn another_family_is_a_mismatch_and_not_a_model() {
-    let dino = config_of("dino");
-    for file in [
-        "zoo_clip_weights.safetensors",
-        "zoo_satmae_weights.pth",
-        "zoo_dinov2_weights.safetensors",
-        "zoo_dinov2_reg4_weights.safetensors",
-    ] {
-        match load(file, &dino) {
-            Err(BackboneError::Mismatch(report)) => assert!(
-                !report.missing.is_empty() || report.unknown().next().is_some(),
-                "{file}: {report}"
-            ),
-            other => panic!("{file}: {:?}", other.map(|_| ())),
-        }
-    }
-    for preset in presets() {
-        assert!(
-            load("zoo_dino_weights.pth", &preset.config()).is_err(),
-            "{}",
-            preset.name
-        );
-    }
 }
 
 /// Each model is written under timm's names with its configuration and is the same model when it is read again.
@@ -268,42 +176,6 @@ fn every_model_survives_saving() {
             .unwrap_err()
             .to_string();
         assert!(text.contains("interpolation is"), "{text}");
-    }
-}
-
-#[test]
-fn trained_tables_are_not_taken_for_fixed_ones() {
-    let fixed = VitConfig {
-        positions: PositionKind::SinCos2d,
-        ..config_of("satmae_finetuned")
-    };
-    let text = load("zoo_satmae_finetuned_weights.pth", &fixed)
-        .map(|_| ())
-        .unwrap_err()
-        .to_string();
-    assert!(text.contains("is not the fixed sin-cos table"), "{text}");
-}
-
-#[test]
-fn every_truncation_is_an_error() {
-    for name in [
-        "zoo_clip_weights.safetensors",
-        "zoo_satmae_weights.pth",
-        "zoo_dino_mc_weights.pth",
-    ] {
-        let bytes = std::fs::read(fixture(name)).unwrap();
-        let file = tempfile::NamedTempFile::new().unwrap();
-        for cut in (0..bytes.len()).step_by(4001).chain([bytes.len() - 1]) {
-            std::fs::write(file.path(), &bytes[..cut]).unwrap();
-            let error = recognise(file.path()).expect_err("an error");
-            assert!(
-                matches!(
-                    error,
-                    BackboneError::Checkpoint { .. } | BackboneError::Io { .. }
-                ),
-                "{name} cut at {cut}: {error}"
-            );
-        }
     }
 }
 
@@ -358,4 +230,53 @@ fn options_that_are_not_written_have_their_defaults() {
     };
     let text = serde_json::to_string(&every).unwrap();
     assert_eq!(serde_json::from_str::<VitConfig>(&text).unwrap(), every);
+}
+
+/// What names and shapes say of a configuration is read off them; what they do not say is assumed and reported.
+#[test]
+fn configurations_are_inferred_from_every_naming() {
+    for (golden, weights) in [
+        ("mae", "zoo_mae_weights.pth"),
+        ("mae", "zoo_cross_scale_weights.pth"),
+        ("dino", "zoo_dino_weights.pth"),
+        ("dinov2_reg4", "zoo_dinov2_reg4_weights.safetensors"),
+        ("dinov2_own", "zoo_dinov2_own_weights.pth"),
+        ("supervised", "zoo_supervised_weights.safetensors"),
+        ("clip", "zoo_clip_weights.safetensors"),
+    ] {
+        let options = LoadOptions {
+            heads: Heads::Given(3),
+            ..LoadOptions::default()
+        };
+        let (_, report) =
+            load_vit::<Flex>(fixture(weights), None, &options, &Default::default()).unwrap();
+        let expected = VitConfig {
+            interpolation: Interpolation::Antialiased,
+            ..config_of(golden)
+        };
+        assert_eq!(report.config, expected, "{weights}");
+    }
+    let options = LoadOptions {
+        heads: Heads::Given(3),
+        ..LoadOptions::default()
+    };
+    let (_, report) = load_vit::<Flex>(
+        fixture("zoo_clip_quick_weights.pth"),
+        None,
+        &options,
+        &Default::default(),
+    )
+    .unwrap();
+    assert!(report.assumed.iter().any(|a| a.contains("QuickGELU")));
+    // Which channels form a group is stored nowhere.
+    let text = load_vit::<Flex>(
+        fixture("zoo_satmae_weights.pth"),
+        None,
+        &options,
+        &Default::default(),
+    )
+    .map(|_| ())
+    .unwrap_err()
+    .to_string();
+    assert!(text.contains("group"), "{text}");
 }

@@ -2,10 +2,14 @@
 
 #![allow(dead_code, unreachable_pub)] // each test binary uses a part
 
+use std::io::Write;
+use std::path::Path;
+
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
+use serde_json::json;
 use testkit::{Golden, Tolerance, assert_close};
 use vit_backbone::{BackboneError, Block, InitRule, NormSite, ParameterSource, Vit};
 
@@ -114,4 +118,24 @@ pub fn matrix<B: AutodiffBackend>(linear: &Linear<B>, grads: &B::Gradients) -> T
         .expect("a gradient")
         .transpose()
         .into_data()
+}
+
+/// Writes a safetensors file of these shapes whose values are a hole in the file: no weight is allocated or stored.
+pub fn sparse(path: &Path, tensors: &[(String, Vec<usize>)]) {
+    let mut header = serde_json::Map::new();
+    let mut end = 0u64;
+    for (name, shape) in tensors {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>() as u64;
+        header.insert(
+            name.clone(),
+            json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }),
+        );
+    }
+    let header = serde_json::to_vec(&header).unwrap();
+    let mut file = std::fs::File::create(path).unwrap();
+    file.write_all(&(header.len() as u64).to_le_bytes())
+        .unwrap();
+    file.write_all(&header).unwrap();
+    file.set_len(8 + header.len() as u64 + end).unwrap();
 }

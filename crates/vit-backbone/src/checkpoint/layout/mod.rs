@@ -190,7 +190,9 @@ fn split_class_row(table: &mut Entry) -> Option<Entry> {
         ..table.clone()
     };
     table.shape[1] = rows - 1;
-    table.offset += (stride * table.dtype.bytes()) as u64;
+    // An empty tensor may claim any stride; nothing is read of it.
+    let skipped = stride.saturating_mul(table.dtype.bytes()) as u64;
+    table.offset = table.offset.saturating_add(skipped);
     Some(class)
 }
 
