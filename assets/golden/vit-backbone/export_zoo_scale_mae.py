@@ -6,9 +6,9 @@
 import os
 
 import torch
-from torchgeo.models.scale_mae import ScaleMAE
+from torchgeo.models.scale_mae import ScaleMAE, get_2d_sincos_pos_embed_with_resolution
 
-from common import random
+from common import random, write
 from zoo_common import fill, golden, of, sin_cos
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
@@ -48,3 +48,7 @@ for name, resolutions in [("scale_mae", [0.3]), ("scale_mae_each", [1.0, 10.0])]
         model._pos_embed = Each(resolutions).embed
     golden(name, model, random((2, 3, 16, 16), 115), "zoo_scale_mae_weights.pth", CONFIG, of(model, *NAMES),
            resolutions=resolutions)
+
+# Positions by themselves, on the grid of the published model and with large pixels: angles of hundreds of radians.
+table = get_2d_sincos_pos_embed_with_resolution(128, 14, torch.tensor([30.0]))
+write("zoo_ground_positions.safetensors", {"positions": table}, resolutions=[30.0])

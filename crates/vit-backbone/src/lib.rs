@@ -66,4 +66,6 @@ pub use positions::{GroundPositions, PositionTable, resample_matrix, sin_cos_1d,
 pub use seam::Seam;
 pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};
 pub use vit::Vit;
-pub use zoo::{Family, InputUnit, Normalisation, Preset, Recognition, preset, presets, recognise};
+pub use zoo::{
+    Family, InputUnit, Normalisation, Preset, Recognition, preset, presets, recognise, zoo_page,
+};

@@ -7,8 +7,8 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use testkit::{Golden, golden_root};
 use vit_backbone::{
-    Family, LoadOptions, LoadReport, Pooling, UnusedReason, Vit, VitConfig, load_vit, pool,
-    recognise,
+    Family, GroundPositions, Interpolation, LoadOptions, LoadReport, Pooling, PositionTable,
+    UnusedReason, Vit, VitConfig, load_vit, pool, recognise,
 };
 
 use support::{close, gradient};
@@ -121,6 +121,18 @@ fn scale_mae<B: AutodiffBackend>() {
     }
 }
 
+fn ground_positions_of_large_pixels<B: AutodiffBackend>() {
+    let golden = Golden::open("vit-backbone/zoo_ground_positions.safetensors");
+    let positions = PositionTable::<B>::Ground(GroundPositions {
+        dim: 128,
+        resolutions: golden.metadata_json("resolutions"),
+    });
+    let (grid, how) = ([14, 14], Interpolation::Antialiased);
+    let (prefix, patches) = positions.rows(0, grid, grid, how, &B::Device::default());
+    assert!(prefix.is_none());
+    close::<B>(patches.into_data(), &golden, "positions");
+}
+
 fn dino<B: AutodiffBackend>() {
     check::<B>("dino");
 }
@@ -201,6 +213,7 @@ testkit::backend_matrix!(
     mae_on_a_wide_image,
     cross_scale_mae,
     scale_mae,
+    ground_positions_of_large_pixels,
     dino,
     dino_on_a_wide_image,
     dino_mc_on_a_larger_image,

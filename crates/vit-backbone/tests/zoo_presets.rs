@@ -9,7 +9,7 @@ use serde::Deserialize;
 use testkit::{Golden, golden_root};
 use vit_backbone::{
     BackboneError, ChannelGroups, Dtype, Family, Heads, Interpolation, LoadOptions, PositionKind,
-    Vit, VitConfig, fingerprint, load_vit, preset, presets, recognise, save_vit,
+    Vit, VitConfig, fingerprint, load_vit, preset, presets, recognise, save_vit, zoo_page,
 };
 
 use support::sparse;
@@ -43,6 +43,16 @@ fn parameter_counts_are_the_published_ones() {
     assert!(counts.is_empty(), "{:?}", counts.keys());
     let scale_mae = preset("scale_mae_vit_large").unwrap().config();
     assert_eq!(scale_mae.parameter_count(), 303_097_856);
+}
+
+#[test]
+fn the_page_is_the_generated_one() {
+    let page = golden_root().join("../../docs/zoo.md");
+    assert_eq!(
+        std::fs::read_to_string(page).unwrap(),
+        zoo_page(),
+        "write it again: cargo run -p vit-backbone --example zoo_page > docs/zoo.md"
+    );
 }
 
 /// Names and shapes of a plain preset in timm's naming.

@@ -6,7 +6,7 @@ use crate::{Activation, Interpolation, VitConfig};
 
 const DINO: &str =
     "Caron et al., Emerging Properties in Self-Supervised Vision Transformers, ICCV 2021";
-const DINO_MC: &str = "Wanyan et al., Extending Global-local View Alignment for Self-supervised Learning with Remote Sensing Imagery, 2023";
+const DINO_MC: &str = "Wanyan et al., DINO-MC: Self-supervised Contrastive Learning for Remote Sensing Imagery with Multi-sized Local Crops, arXiv 2303.06670";
 const DINO_V2: &str =
     "Oquab et al., DINOv2: Learning Robust Visual Features without Supervision, TMLR 2024";
 const REGISTERS: &str = "Darcet et al., Vision Transformers Need Registers, ICLR 2024";

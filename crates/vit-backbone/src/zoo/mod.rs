@@ -10,7 +10,9 @@ mod mae;
 mod preset;
 mod recognise;
 mod supervised;
+mod table;
 
 pub use input::{InputUnit, Normalisation};
 pub use preset::{Family, Preset, preset, presets};
 pub use recognise::{Recognition, recognise};
+pub use table::zoo_page;
