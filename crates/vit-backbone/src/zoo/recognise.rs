@@ -1,4 +1,4 @@
-//! Finding out what a file holds, from the names and shapes of its tensors.
+//! Finding out what a file holds, from the names and shapes of its tensors and from its position table.
 
 use std::collections::BTreeMap;
 use std::fmt;
