@@ -69,7 +69,10 @@ impl MethodConfig {
             Self::Full => PeftAdapter::Full(Full::copy_of(base)),
             Self::Scratch => PeftAdapter::Scratch(Scratch::init(config, seed, device)?),
             Self::NormTuning => PeftAdapter::NormTuning(NormTuning::copy_of(base)),
-            Self::BitFit(bitfit) => PeftAdapter::BitFit(BitFit::copy_of(base, bitfit)),
+            Self::BitFit(bitfit) => {
+                bitfit.check(config)?;
+                PeftAdapter::BitFit(BitFit::copy_of(base, bitfit))
+            }
             Self::Lora(lora) => PeftAdapter::Lora(Lora::init(lora, base, config, seed, device)?),
             Self::Dora(dora) => PeftAdapter::Dora(Dora::init(dora, base, config, seed, device)?),
             Self::Ia3(ia3) => PeftAdapter::Ia3(Ia3::init(ia3, config, device)?),
@@ -117,6 +120,11 @@ pub(crate) fn check_architecture<B: Backend>(
         base.norm.is_some().to_string(),
         config.final_norm.to_string(),
     )?;
+    differ(
+        "norm behind the embedding",
+        base.norm_pre.is_some().to_string(),
+        config.pre_norm.to_string(),
+    )?;
     for site in base.linear_sites() {
         let expected = linear_dims(site.map, config);
         let [inputs, outputs] = base.linear(site).weight.val().dims();
@@ -134,10 +142,16 @@ pub(crate) fn check_architecture<B: Backend>(
             )?;
         }
     }
-    let embed = [
-        config.in_channels * config.patch_size * config.patch_size,
-        config.dim,
-    ];
+    let channels = match &config.channel_groups {
+        Some(channels) => channels.groups.first().map_or(0, Vec::len),
+        None => config.in_channels,
+    };
+    let embed = [channels * config.patch_size * config.patch_size, config.dim];
+    differ(
+        "channel groups",
+        (1 + base.embed.groups.as_ref().map_or(0, |g| g.others.len())).to_string(),
+        config.group_count().to_string(),
+    )?;
     differ(
         "patch embedding",
         format!("{:?}", base.embed.proj.weight.val().dims()),

@@ -1,6 +1,7 @@
 //! What to train, as data: one method with its numbers. Unknown keys are errors, and nothing is checked later than here.
 
 use serde::{Deserialize, Serialize};
+use vit_backbone::VitConfig;
 
 use crate::error::PeftError;
 use crate::lora_config::LoraConfig;
@@ -132,6 +133,23 @@ impl MethodConfig {
                 Ok(())
             }
         }
+    }
+}
+
+impl BitFitConfig {
+    /// Refuses what BitFit cannot do for a backbone.
+    ///
+    /// # Errors
+    /// [`PeftError::InvalidConfig`] when the biases of several patch embeddings are asked for: only one has a place here.
+    pub(crate) fn check(&self, config: &VitConfig) -> Result<(), PeftError> {
+        if self.patch_embed && config.channel_groups.is_some() {
+            return Err(invalid(
+                "patch_embed",
+                true,
+                "false for a backbone that embeds its channels group by group",
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::config::{BitFitConfig, MethodConfig};
 use crate::error::PeftError;
 use crate::lora_config::{LoraBias, LoraConfig};
 use crate::methods::dora::check_targets;
-use crate::place::linear_dims;
+use crate::place::{linear_dims, norm_count};
 use crate::targets::plan;
 
 /// Parameters trained, and parameters there are. The head is not counted.
@@ -41,17 +41,20 @@ impl MethodConfig {
     /// Counts without building anything.
     ///
     /// # Errors
-    /// What [`MethodConfig::validate`] and [`plan`] report; [`PeftError::Backbone`] for an invalid `config`.
+    /// What [`MethodConfig::validate`], [`plan`] and `MethodConfig::init` report; [`PeftError::Backbone`] for an invalid
+    /// `config`.
     pub fn count(&self, config: &VitConfig) -> Result<ParameterCount, PeftError> {
         config.validate()?;
         self.validate()?;
         let base = config.parameter_count();
-        let norms = 2 * config.depth + usize::from(config.final_norm);
         let (trainable, added) = match self {
             Self::Frozen => (0, 0),
             Self::Full | Self::Scratch => (base, 0),
-            Self::NormTuning => (norms * 2 * config.dim, 0),
-            Self::BitFit(bitfit) => (biases(bitfit, config), 0),
+            Self::NormTuning => (norm_count(config) * 2 * config.dim, 0),
+            Self::BitFit(bitfit) => {
+                bitfit.check(config)?;
+                (biases(bitfit, config), 0)
+            }
             Self::Lora(lora) => low_rank(lora, config, false)?,
             Self::Dora(dora) => low_rank(dora, config, true)?,
             Self::Ia3(ia3) => only_added(ia3.count(config)?),
@@ -84,9 +87,16 @@ fn biases(bitfit: &BitFitConfig, config: &VitConfig) -> usize {
         .iter()
         .map(|map| bias_length(*map, config))
         .sum();
-    let norms = 2 * config.depth + usize::from(config.final_norm);
-    let betas = if bitfit.norms { norms * config.dim } else { 0 };
-    let patch = if bitfit.patch_embed { config.dim } else { 0 };
+    let betas = if bitfit.norms {
+        norm_count(config) * config.dim
+    } else {
+        0
+    };
+    let patch = if bitfit.patch_embed && config.patch_bias {
+        config.dim
+    } else {
+        0
+    };
     config.depth * linears + betas + patch
 }
 
@@ -118,7 +128,10 @@ fn low_rank(
         .sum();
     let copies = match lora.bias {
         LoraBias::None => 0,
-        LoraBias::All => biases(&BitFitConfig::default(), config),
+        LoraBias::All => {
+            BitFitConfig::default().check(config)?;
+            biases(&BitFitConfig::default(), config)
+        }
         LoraBias::LoraOnly => {
             let mut sites: Vec<_> = maps.iter().map(|map| map.target.site).collect();
             sites.dedup();

@@ -72,6 +72,11 @@ pub fn linear_dims(map: LinearMap, config: &VitConfig) -> (usize, usize) {
         LinearMap::Qkv => (config.dim, 3 * config.dim),
         LinearMap::Proj => (config.dim, config.dim),
         LinearMap::Fc1 => (config.dim, config.mlp_dim),
-        LinearMap::Fc2 => (config.mlp_dim, config.dim),
+        LinearMap::Fc2 => (config.mlp_inner(), config.dim),
     }
+}
+
+/// Number of LayerNorms of a backbone.
+pub(crate) fn norm_count(config: &VitConfig) -> usize {
+    2 * config.depth + usize::from(config.final_norm) + usize::from(config.pre_norm)
 }

@@ -6,8 +6,8 @@ use burn::tensor::backend::Backend;
 
 use crate::build::Builder;
 use crate::{
-    Attention, BackboneError, DropPath, LayerNorm, LayerScale, LayerScaleSite, Mlp, NormSite, Seam,
-    VitConfig,
+    Activation, Attention, BackboneError, DropPath, LayerNorm, LayerScale, LayerScaleSite, Mlp,
+    NormSite, Seam, VitConfig,
 };
 
 /// `x + DropPath(ls1(attn(norm1(x))))`, then `x + DropPath(ls2(mlp(norm2(x))))`: timm's `Block`.
@@ -35,7 +35,9 @@ pub(crate) struct BlockSpec {
     pub(crate) dim: usize,
     pub(crate) depth: usize,
     pub(crate) heads: usize,
-    pub(crate) mlp_dim: usize,
+    /// Outputs of `fc1`, and inputs of `fc2`.
+    pub(crate) mlp_dims: [usize; 2],
+    pub(crate) activation: Activation,
     pub(crate) eps: f64,
     pub(crate) qkv_bias: bool,
     pub(crate) layer_scale: Option<f64>,
@@ -48,7 +50,8 @@ impl From<&VitConfig> for BlockSpec {
             dim: config.dim,
             depth: config.depth,
             heads: config.heads,
-            mlp_dim: config.mlp_dim,
+            mlp_dims: [config.mlp_dim, config.mlp_inner()],
+            activation: config.activation,
             eps: config.layer_norm_eps,
             qkv_bias: config.qkv_bias,
             layer_scale: config.layer_scale,
@@ -83,7 +86,7 @@ impl BlockSpec {
             attn: Attention::build(self.dim, self.heads, self.qkv_bias, from.child("attn"))?,
             ls1: scale("ls1", &mut from)?,
             norm2: from.child("norm2").norm(self.dim, self.eps)?,
-            mlp: Mlp::build(self.dim, self.mlp_dim, from.child("mlp"))?,
+            mlp: Mlp::build(self.dim, self.mlp_dims, self.activation, from.child("mlp"))?,
             ls2: scale("ls2", &mut from)?,
             drop_path: DropPath::at_block(block, self.depth, self.drop_path),
         })

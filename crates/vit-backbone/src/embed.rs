@@ -7,7 +7,8 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::build::Builder;
 use crate::{
-    BackboneError, InitRule, PositionKind, PositionTable, VitConfig, apply_linear, sin_cos_2d,
+    BackboneError, GroundPositions, GroupEmbed, InitRule, Interpolation, PositionKind,
+    PositionTable, VitConfig, apply_linear, sin_cos_2d,
 };
 
 /// Patch embedding, class and register tokens, and positions (ViT, Dosovitskiy et al. 2021, equation 1).
@@ -15,12 +16,15 @@ use crate::{
 pub struct TokenEmbed<B: Backend> {
     /// `patch_embed.proj`, a convolution whose stride is its size, held as the linear map it is: weight
     /// `[channels * patch * patch, dim]`, inputs in the order (channel, row, column) of the published `[dim, c, p, p]`.
+    /// In a model with channel groups it is `patch_embed.0.proj`, that of the first group.
     pub proj: Linear<B>,
+    /// The other groups of a model that embeds its channels group by group.
+    pub groups: Option<GroupEmbed<B>>,
     /// `cls_token`: `[1, 1, dim]`.
     pub class_token: Option<Param<Tensor<B, 3>>>,
     /// `reg_token`: `[1, registers, dim]`.
     pub register_tokens: Option<Param<Tensor<B, 3>>>,
-    /// `pos_embed`: `[1, prefix_rows + side * side, dim]`.
+    /// `pos_embed`: `[1, prefix_rows + side * side, dim]`, narrower where channel groups have a part of it.
     pub positions: PositionTable<B>,
     /// Side of a patch in pixels.
     pub patch_size: usize,
@@ -30,6 +34,9 @@ pub struct TokenEmbed<B: Backend> {
     pub grid_side: usize,
     /// Whether prefix tokens have rows in the position table.
     pub pos_on_prefix: bool,
+    /// How the position table is carried over to another grid.
+    #[module(skip)]
+    pub interpolation: Interpolation,
 }
 
 impl<B: Backend> TokenEmbed<B> {
@@ -40,10 +47,20 @@ impl<B: Backend> TokenEmbed<B> {
         let dim = config.dim;
         let tokens = InitRule::TruncatedNormal { std: 0.02 };
         let p = config.patch_size;
-        let proj = from
-            .child("patch_embed")
-            .child("proj")
-            .linear_shaped(&[dim, config.in_channels, p, p], true)?;
+        let (proj, groups) = match &config.channel_groups {
+            None => {
+                let shape = [dim, config.in_channels, p, p];
+                let mut from = from.child("patch_embed");
+                let proj = from
+                    .child("proj")
+                    .linear_shaped(&shape, config.patch_bias)?;
+                (proj, None)
+            }
+            Some(channels) => {
+                let (proj, groups) = GroupEmbed::build(config, channels, from)?;
+                (proj, Some(groups))
+            }
+        };
         let class_token = if config.class_token {
             Some(from.param("cls_token", [1, 1, dim], tokens)?)
         } else {
@@ -55,7 +72,8 @@ impl<B: Backend> TokenEmbed<B> {
         } else {
             None
         };
-        let shape = [1, config.position_rows(), dim];
+        let place = config.position_dim();
+        let shape = [1, config.position_rows(), place];
         let positions = match config.positions {
             PositionKind::Learned => {
                 PositionTable::Learned(from.param("pos_embed", shape, tokens)?)
@@ -63,12 +81,17 @@ impl<B: Backend> TokenEmbed<B> {
             PositionKind::SinCos2d => PositionTable::fixed_sin_cos(
                 config.prefix_rows(),
                 config.grid_side(),
-                dim,
+                place,
                 from.device(),
             ),
+            PositionKind::SinCosGround => PositionTable::Ground(GroundPositions {
+                dim,
+                resolutions: vec![1.0],
+            }),
         };
         Ok(Self {
             proj,
+            groups,
             class_token,
             register_tokens,
             positions,
@@ -76,6 +99,7 @@ impl<B: Backend> TokenEmbed<B> {
             in_channels: config.in_channels,
             grid_side: config.grid_side(),
             pos_on_prefix: config.pos_on_prefix,
+            interpolation: config.interpolation,
         })
     }
 
@@ -83,10 +107,11 @@ impl<B: Backend> TokenEmbed<B> {
     ///
     /// # Shapes
     /// - `image`: `[batch, channels, height, width]`
-    /// - result: `[batch, prefix + patches, dim]`
+    /// - result: `[batch, prefix + patches, dim]`, the patches of each channel group behind one another
     ///
     /// # Panics
-    /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand.
+    /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand. When the model was given a
+    /// resolution per image for another number of images.
     pub fn forward(&self, image: Tensor<B, 4>) -> Tensor<B, 3> {
         let grid = self.grid(&image);
         self.assemble(self.patches(image), grid)
@@ -119,17 +144,21 @@ impl<B: Backend> TokenEmbed<B> {
             .reshape([batch, rows * columns, channels * p * p])
     }
 
-    /// Embedded patches without positions, `[batch, patches, dim]`.
+    /// Embedded patches without positions, `[batch, patches, dim]`; with channel groups as many for each group.
     pub fn patches(&self, image: Tensor<B, 4>) -> Tensor<B, 3> {
-        apply_linear(&self.proj, self.pixels(image))
+        let pixels = self.pixels(image);
+        match &self.groups {
+            None => apply_linear(&self.proj, pixels),
+            Some(groups) => groups.patches(&self.proj, pixels, self.in_channels),
+        }
     }
 
     /// Adds positions to embedded patches and puts the prefix tokens in front.
     ///
     /// # Shapes
-    /// - `patches`: `[batch, rows * columns, dim]`
+    /// - `patches`: `[batch, rows * columns, dim]`, as many for each channel group
     /// - `grid`: `[rows, columns]`
-    /// - result: `[batch, prefix + rows * columns, dim]`
+    /// - result: `[batch, prefix + patches, dim]`
     pub fn assemble(&self, patches: Tensor<B, 3>, grid: [usize; 2]) -> Tensor<B, 3> {
         let [batch, _, dim] = patches.dims();
         let (prefix_rows, patch_rows) = self.position_rows(grid);
@@ -143,14 +172,25 @@ impl<B: Backend> TokenEmbed<B> {
         }
     }
 
-    /// Positions for a patch grid: those of the prefix tokens `[1, prefix, dim]`, if they have any, and those of the
-    /// patches `[1, rows * columns, dim]`.
+    /// Positions for a patch grid: those of the prefix tokens `[n, prefix, dim]`, if they have any, and those of the
+    /// patches `[n, rows * columns, dim]`, as many for each channel group. `n` is 1, or the number of images where each
+    /// was given a resolution of its own.
     pub fn position_rows(&self, grid: [usize; 2]) -> (Option<Tensor<B, 3>>, Tensor<B, 3>) {
         let prefix = if self.pos_on_prefix { self.prefix() } else { 0 };
-        self.positions.rows(prefix, [self.grid_side; 2], grid)
+        let (prefix, patches) = self.positions.rows(
+            prefix,
+            [self.grid_side; 2],
+            grid,
+            self.interpolation,
+            &self.proj.weight.device(),
+        );
+        match &self.groups {
+            None => (prefix, patches),
+            Some(groups) => groups.positions(prefix, patches),
+        }
     }
 
-    /// Class and register tokens with their positions, `[1, prefix, dim]`; `None` when there are none.
+    /// Class and register tokens with their positions, `[n, prefix, dim]`; `None` when there are none.
     pub fn prefix_sequence(&self, rows: Option<Tensor<B, 3>>) -> Option<Tensor<B, 3>> {
         let tokens: Vec<_> = [&self.class_token, &self.register_tokens]
             .into_iter()
@@ -165,6 +205,29 @@ impl<B: Backend> TokenEmbed<B> {
             Some(rows) => tokens + rows,
             None => tokens,
         })
+    }
+
+    /// The patch embeddings under their names in a checkpoint: one, or one per channel group.
+    pub fn projections(&self) -> Vec<(String, &Linear<B>)> {
+        match &self.groups {
+            None => vec![("patch_embed.proj".to_owned(), &self.proj)],
+            Some(groups) => std::iter::once(&self.proj)
+                .chain(&groups.others)
+                .enumerate()
+                .map(|(group, proj)| (format!("patch_embed.{group}.proj"), proj))
+                .collect(),
+        }
+    }
+
+    /// The position tables under their names in a checkpoint: that of the places, and with channel groups theirs and the
+    /// class token's.
+    pub fn tables(&self) -> Vec<(&'static str, &PositionTable<B>)> {
+        let mut tables = vec![("pos_embed", &self.positions)];
+        if let Some(groups) = &self.groups {
+            tables.push(("channel_embed", &groups.channel_embed));
+            tables.push(("channel_cls_embed", &groups.class_embed));
+        }
+        tables
     }
 
     /// Number of prefix tokens: class token and registers.

@@ -69,6 +69,30 @@ pub fn pool<B: Backend>(tokens: Tensor<B, 3>, prefix: usize, pooling: Pooling) -
     }
 }
 
+/// The mean over channel groups of tokens `[batch, prefix + groups * patches, dim]`, where the patches of each group stand
+/// behind one another: `[batch, prefix + patches, dim]`. Prefix tokens stay as they are.
+///
+/// # Panics
+/// When the patch tokens cannot be divided by `groups`.
+pub fn mean_over_groups<B: Backend>(
+    tokens: Tensor<B, 3>,
+    prefix: usize,
+    groups: usize,
+) -> Tensor<B, 3> {
+    let [batch, count, dim] = tokens.dims();
+    let patches = (count - prefix) / groups;
+    let mean = tokens
+        .clone()
+        .narrow(1, prefix, count - prefix)
+        .reshape([batch, groups, patches, dim])
+        .mean_dim(1)
+        .reshape([batch, patches, dim]);
+    if prefix == 0 {
+        return mean;
+    }
+    Tensor::cat(vec![tokens.narrow(1, 0, prefix), mean], 1)
+}
+
 /// Lays the patch tokens of `[batch, prefix + rows * columns, dim]` out as a map `[batch, dim, rows, columns]`.
 pub fn to_map<B: Backend>(tokens: Tensor<B, 3>, prefix: usize, grid: [usize; 2]) -> Tensor<B, 4> {
     let [batch, count, dim] = tokens.dims();
@@ -76,4 +100,17 @@ pub fn to_map<B: Backend>(tokens: Tensor<B, 3>, prefix: usize, grid: [usize; 2])
         .narrow(1, prefix, count - prefix)
         .swap_dims(1, 2)
         .reshape([batch, dim, grid[0], grid[1]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_averaged_patch_by_patch_behind_the_prefix() {
+        let values = [9.0, 1.0, 2.0, 3.0, 5.0, 6.0, 7.0]; // a class token, then three patches of two groups
+        let tokens = Tensor::<burn_flex::Flex, 1>::from_floats(values, &Default::default());
+        let mean = mean_over_groups(tokens.reshape([1, 7, 1]), 1, 2).into_data();
+        assert_eq!(mean.iter::<f32>().collect::<Vec<_>>(), [9.0, 3.0, 4.0, 5.0]);
+    }
 }

@@ -44,6 +44,13 @@ impl<B: Backend> Vit<B> {
                 expected,
             })
         };
+        if self.embed.groups.is_some() {
+            return fail(
+                "channel_groups",
+                "a model that embeds its channels group by group".into(),
+                "a model with one patch embedding".into(),
+            );
+        }
         if channels == 0 || channels > 1 << 12 {
             return fail(
                 "in_channels",

@@ -1,7 +1,8 @@
 //! Vision transformers exactly as timm and MAE publish them: their configuration, forward pass, features, checkpoints,
 //! masked-autoencoder pretraining, and [`Seam`], the trait through which an adapter acts on a frozen model.
 //!
-//! The crate is generic over burn's [`Backend`](burn::tensor::backend::Backend). It knows no adaptation method, no sensor and no data set.
+//! The crate is generic over burn's [`Backend`](burn::tensor::backend::Backend). It knows no adaptation method, and nothing it computes
+//! depends on a sensor or a data set; [`presets`] says, as data, which published weights there are and what they expect.
 //!
 //! ```
 //! use burn::tensor::Tensor;
@@ -17,6 +18,7 @@
 //! # Ok::<(), vit_backbone::BackboneError>(())
 //! ```
 
+mod activation;
 mod attention;
 mod block;
 mod build;
@@ -26,6 +28,7 @@ mod drop_path;
 mod embed;
 mod error;
 mod features;
+mod groups;
 mod inflate;
 mod init;
 mod layer_scale;
@@ -38,6 +41,7 @@ mod positions;
 mod seam;
 mod site;
 mod vit;
+mod zoo;
 
 pub use attention::Attention;
 pub use block::Block;
@@ -45,11 +49,12 @@ pub use checkpoint::{
     ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadReport, Loaded, Mismatch,
     SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit, save_vit, sha256_file,
 };
-pub use config::{Activation, PositionKind, VitConfig};
+pub use config::{Activation, ChannelGroups, Interpolation, PositionKind, VitConfig};
 pub use drop_path::DropPath;
 pub use embed::TokenEmbed;
 pub use error::BackboneError;
-pub use features::{FeatureRequest, Pooling, pool, to_map};
+pub use features::{FeatureRequest, Pooling, mean_over_groups, pool, to_map};
+pub use groups::GroupEmbed;
 pub use inflate::PatchEmbedInit;
 pub use init::{InitRule, ParameterSource, SeededInit};
 pub use layer_scale::LayerScale;
@@ -57,7 +62,10 @@ pub use linear::apply_linear;
 pub use mae::{Mae, MaeConfig, MaeDecoder, MaskPlan};
 pub use mlp::Mlp;
 pub use norm::LayerNorm;
-pub use positions::{PositionTable, resample_matrix, sin_cos_2d};
+pub use positions::{GroundPositions, PositionTable, resample_matrix, sin_cos_1d, sin_cos_2d};
 pub use seam::Seam;
 pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};
 pub use vit::Vit;
+pub use zoo::{
+    Family, InputUnit, Normalisation, Preset, Recognition, preset, presets, recognise, zoo_page,
+};

@@ -1,32 +1,36 @@
-//! The MLP of a block: two linear maps with an exact GELU between them.
+//! The MLP of a block: two linear maps with a non-linearity between them.
 
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use fused_ops::gelu;
 
 use crate::build::Builder;
-use crate::{BackboneError, LinearMap, LinearSite};
+use crate::{Activation, BackboneError, LinearMap, LinearSite};
 
-/// `fc2(GELU(fc1(x)))`, with the GELU of Hendrycks & Gimpel 2016 in its exact (error function) form.
+/// `fc2(act(fc1(x)))`; usually with the GELU of Hendrycks & Gimpel 2016 in its exact (error function) form.
 #[derive(Module, Debug)]
 pub struct Mlp<B: Backend> {
     /// `mlp.fc1`: weight `[dim, mlp_dim]`.
     pub fc1: Linear<B>,
-    /// `mlp.fc2`: weight `[mlp_dim, dim]`.
+    /// `mlp.fc2`: weight `[mlp_dim, dim]`, half as many inputs behind a gated activation.
     pub fc2: Linear<B>,
+    /// What stands between them.
+    #[module(skip)]
+    pub activation: Activation,
 }
 
 impl<B: Backend> Mlp<B> {
     pub(crate) fn build(
         dim: usize,
-        hidden: usize,
+        [hidden, inner]: [usize; 2],
+        activation: Activation,
         mut from: Builder<'_, B>,
     ) -> Result<Self, BackboneError> {
         Ok(Self {
             fc1: from.child("fc1").linear(dim, hidden, true)?,
-            fc2: from.child("fc2").linear(hidden, dim, true)?,
+            fc2: from.child("fc2").linear(inner, dim, true)?,
+            activation,
         })
     }
 
@@ -39,7 +43,7 @@ impl<B: Backend> Mlp<B> {
     where
         F: Fn(LinearSite, &Linear<B>, Tensor<B, 3>) -> Tensor<B, 3>,
     {
-        let hidden = gelu(linear(
+        let hidden = self.activation.apply(linear(
             LinearSite {
                 block,
                 map: LinearMap::Fc1,

@@ -51,10 +51,11 @@ impl<B: Backend> NamedParameter<B> {
 pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Vec<(String, NamedParameter<B>)> {
     let mut list = Vec::new();
     let embed = &vit.embed;
-    let [inputs, dim] = embed.proj.weight.dims();
-    let p = embed.patch_size;
-    let shape = vec![dim, inputs / (p * p), p, p];
-    push_linear(&mut list, "patch_embed.proj", &embed.proj, shape);
+    for (name, proj) in embed.projections() {
+        let [inputs, dim] = proj.weight.dims();
+        let p = embed.patch_size;
+        push_linear(&mut list, &name, proj, vec![dim, inputs / (p * p), p, p]);
+    }
     for (name, token) in [
         ("cls_token", &embed.class_token),
         ("reg_token", &embed.register_tokens),
@@ -63,10 +64,14 @@ pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Vec<(String, NamedPa
             list.push((name.into(), NamedParameter::Tokens(token.val())));
         }
     }
-    list.push((
-        "pos_embed".into(),
-        NamedParameter::Tokens(embed.positions.table()),
-    ));
+    for (name, table) in embed.tables() {
+        if let Some(table) = table.table() {
+            list.push((name.into(), NamedParameter::Tokens(table)));
+        }
+    }
+    if let Some(norm) = &vit.norm_pre {
+        push_norm(&mut list, "norm_pre", norm);
+    }
     for (number, block) in vit.blocks.iter().enumerate() {
         let at = |name: &str| format!("blocks.{number}.{name}");
         push_norm(&mut list, &at("norm1"), &block.norm1);
@@ -84,6 +89,9 @@ pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Vec<(String, NamedPa
     }
     if let Some(norm) = &vit.norm {
         push_norm(&mut list, "norm", norm);
+    }
+    if let Some(projection) = &vit.projection {
+        push_map(&mut list, "head", projection);
     }
     list
 }

@@ -19,7 +19,7 @@ pub trait Seam<B: Backend> {
     /// What the adapter carries from the embedding through the blocks; `()` for methods in weight space.
     type State;
 
-    /// The token sequence that enters the first block, and the adapter's state.
+    /// The token sequence that enters the first block (or the norm in front of it), and the adapter's state.
     ///
     /// # Shapes
     /// - `image`: `[batch, channels, height, width]`

@@ -42,9 +42,11 @@ pub struct LinearSite {
     pub map: LinearMap,
 }
 
-/// One LayerNorm, written `blocks.3.norm1`, `blocks.3.norm2` or `norm`.
+/// One LayerNorm, written `norm_pre`, `blocks.3.norm1`, `blocks.3.norm2` or `norm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NormSite {
+    /// Between the embedding and the first block.
+    Pre,
     /// Before the attention of a block.
     Norm1(usize),
     /// Before the MLP of a block.
@@ -79,6 +81,7 @@ impl fmt::Display for NormSite {
         match self {
             Self::Norm1(block) => write!(f, "blocks.{block}.norm1"),
             Self::Norm2(block) => write!(f, "blocks.{block}.norm2"),
+            Self::Pre => f.write_str("norm_pre"),
             Self::Final => f.write_str("norm"),
         }
     }
@@ -135,13 +138,14 @@ impl FromStr for NormSite {
 
     fn from_str(name: &str) -> Result<Self, BackboneError> {
         match (name, in_block(name)) {
+            ("norm_pre", _) => Ok(Self::Pre),
             ("norm", _) => Ok(Self::Final),
             (_, Some((block, "norm1"))) => Ok(Self::Norm1(block)),
             (_, Some((block, "norm2"))) => Ok(Self::Norm2(block)),
             _ => Err(unknown(
                 "norm",
                 name,
-                "`norm`, `blocks.N.norm1` or `blocks.N.norm2`",
+                "`norm_pre`, `norm`, `blocks.N.norm1` or `blocks.N.norm2`",
             )),
         }
     }
@@ -157,7 +161,12 @@ mod tests {
             let site = LinearSite { block: 11, map };
             assert_eq!(site.to_string().parse::<LinearSite>().unwrap(), site);
         }
-        for site in [NormSite::Norm1(0), NormSite::Norm2(23), NormSite::Final] {
+        for site in [
+            NormSite::Pre,
+            NormSite::Norm1(0),
+            NormSite::Norm2(23),
+            NormSite::Final,
+        ] {
             assert_eq!(site.to_string().parse::<NormSite>().unwrap(), site);
         }
     }

@@ -11,7 +11,7 @@ use crate::block::BlockSpec;
 use crate::build::Builder;
 use crate::{
     BackboneError, Block, FeatureRequest, LayerNorm, LinearMap, LinearSite, NormSite,
-    ParameterSource, Seam, SeededInit, TokenEmbed, VitConfig,
+    ParameterSource, PositionTable, Seam, SeededInit, TokenEmbed, VitConfig, apply_linear,
 };
 
 /// A vision transformer without a head (Dosovitskiy et al. 2021), module for module timm's `VisionTransformer`.
@@ -19,10 +19,14 @@ use crate::{
 pub struct Vit<B: Backend> {
     /// Patches, prefix tokens and positions.
     pub embed: TokenEmbed<B>,
+    /// The LayerNorm between embedding and blocks, if the model has one (`norm_pre`).
+    pub norm_pre: Option<LayerNorm<B>>,
     /// The blocks.
     pub blocks: Vec<Block<B>>,
     /// The LayerNorm behind the last block, if the model has one.
     pub norm: Option<LayerNorm<B>>,
+    /// The bias-free map behind pooling, if the model has one (CLIP's `proj`, timm's `head`): weight `[dim, outputs]`.
+    pub projection: Option<Linear<B>>,
 }
 
 impl<B: Backend> Vit<B> {
@@ -46,15 +50,55 @@ impl<B: Backend> Vit<B> {
     ) -> Result<Self, BackboneError> {
         config.validate()?;
         let mut from = Builder::new(source, device);
+        let norm = |name: &str, wanted: bool, from: &mut Builder<'_, B>| {
+            wanted
+                .then(|| from.child(name).norm(config.dim, config.layer_norm_eps))
+                .transpose()
+        };
         Ok(Self {
             embed: TokenEmbed::build(config, &mut from)?,
+            norm_pre: norm("norm_pre", config.pre_norm, &mut from)?,
             blocks: BlockSpec::from(config).build(from.child("blocks"))?,
-            norm: if config.final_norm {
-                Some(from.child("norm").norm(config.dim, config.layer_norm_eps)?)
-            } else {
-                None
-            },
+            norm: norm("norm", config.final_norm, &mut from)?,
+            projection: config
+                .projection
+                .map(|outputs| from.child("head").linear(config.dim, outputs, false))
+                .transpose()?,
         })
+    }
+
+    /// The same model (it shares every tensor) for images whose pixels have these sizes, in metres: one number for all
+    /// images, or one per image of a batch.
+    ///
+    /// # Errors
+    /// [`BackboneError::Config`] when the positions of the model do not depend on it, or a size is not a positive number.
+    pub fn at_resolution(&self, metres: &[f64]) -> Result<Self, BackboneError> {
+        let wrong = |field, found: String, expected: &str| {
+            Err(BackboneError::Config {
+                field,
+                found,
+                expected: expected.into(),
+            })
+        };
+        if metres.is_empty() || metres.iter().any(|m| !(m.is_finite() && *m > 0.0)) {
+            return wrong(
+                "resolution",
+                format!("{metres:?}"),
+                "positive numbers, one for all images or one for each",
+            );
+        }
+        let mut vit = self.clone();
+        match &mut vit.embed.positions {
+            PositionTable::Ground(ground) => ground.resolutions = metres.to_vec(),
+            _ => {
+                return wrong(
+                    "positions",
+                    "a table".into(),
+                    "`sin_cos_ground`: only those depend on the size of a pixel",
+                );
+            }
+        }
+        Ok(vit)
     }
 
     /// Image to the sequence that enters the first block, and the adapter's state.
@@ -63,7 +107,12 @@ impl<B: Backend> Vit<B> {
     /// - `image`: `[batch, channels, height, width]`
     /// - result: `[batch, prefix + patches, dim]`
     pub fn embed<S: Seam<B>>(&self, image: Tensor<B, 4>, seam: &S) -> (Tensor<B, 3>, S::State) {
-        seam.embed(&self.embed, image)
+        let (x, state) = seam.embed(&self.embed, image);
+        let x = match &self.norm_pre {
+            Some(norm) => seam.norm(NormSite::Pre, norm, x),
+            None => x,
+        };
+        (x, state)
     }
 
     /// Runs some of the blocks. A caller that keeps the output of a frozen prefix of blocks can go on from there.
@@ -144,6 +193,15 @@ impl<B: Backend> Vit<B> {
         found.into_iter().flatten().collect()
     }
 
+    /// A pooled feature behind the model's projection, or itself when there is none: `[batch, dim]` to `[batch, outputs]`.
+    /// No adapter acts here.
+    pub fn project(&self, feature: Tensor<B, 2>) -> Tensor<B, 2> {
+        match &self.projection {
+            Some(linear) => apply_linear(linear, feature.unsqueeze()).squeeze_dim(0),
+            None => feature,
+        }
+    }
+
     /// Number of tokens in front of the patches: class token, registers, and what the adapter adds.
     pub fn prefix_tokens<S: Seam<B>>(&self, seam: &S) -> usize {
         self.embed.prefix() + seam.extra_tokens()
@@ -190,17 +248,22 @@ impl<B: Backend> Vit<B> {
 
     /// Every LayerNorm, in the order of the forward pass.
     pub fn norm_sites(&self) -> Vec<NormSite> {
-        (0..self.blocks.len())
-            .flat_map(|block| [NormSite::Norm1(block), NormSite::Norm2(block)])
+        let pre = self.norm_pre.is_some().then_some(NormSite::Pre);
+        pre.into_iter()
+            .chain(
+                (0..self.blocks.len())
+                    .flat_map(|block| [NormSite::Norm1(block), NormSite::Norm2(block)]),
+            )
             .chain(self.norm.is_some().then_some(NormSite::Final))
             .collect()
     }
 
-    /// A LayerNorm; `None` for [`NormSite::Final`] of a model without one, or a block that does not exist.
+    /// A LayerNorm; `None` for [`NormSite::Pre`] or [`NormSite::Final`] of a model without one, or a block that does not exist.
     pub fn norm_layer(&self, site: NormSite) -> Option<&LayerNorm<B>> {
         match site {
             NormSite::Norm1(block) => self.blocks.get(block).map(|block| &block.norm1),
             NormSite::Norm2(block) => self.blocks.get(block).map(|block| &block.norm2),
+            NormSite::Pre => self.norm_pre.as_ref(),
             NormSite::Final => self.norm.as_ref(),
         }
     }
@@ -210,6 +273,7 @@ impl<B: Backend> Vit<B> {
         match site {
             NormSite::Norm1(block) => self.blocks.get_mut(block).map(|block| &mut block.norm1),
             NormSite::Norm2(block) => self.blocks.get_mut(block).map(|block| &mut block.norm2),
+            NormSite::Pre => self.norm_pre.as_mut(),
             NormSite::Final => self.norm.as_mut(),
         }
     }

@@ -5,7 +5,7 @@ mod support;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use testkit::{Golden, Tolerance, assert_close};
-use vit_backbone::{FeatureRequest, LoadOptions, Vit, VitConfig, load_vit};
+use vit_backbone::{FeatureRequest, Interpolation, LoadOptions, Vit, VitConfig, load_vit};
 
 use support::{close, gradient};
 
@@ -94,7 +94,13 @@ fn positions_on_other_grids<B: AutodiffBackend>() {
     let grids: Vec<[usize; 2]> = golden.metadata_json("grids");
     let table = vit_backbone::PositionTable::<B>::Fixed(golden.tensor("table", &device));
     for [rows, columns] in grids {
-        let (prefix, patches) = table.rows(1, [4, 4], [rows, columns]);
+        let (prefix, patches) = table.rows(
+            1,
+            [4, 4],
+            [rows, columns],
+            Interpolation::Antialiased,
+            &device,
+        );
         let all = Tensor::cat(vec![prefix.unwrap(), patches], 1);
         close::<B>(all.into_data(), &golden, &format!("{rows}x{columns}"));
     }

@@ -15,6 +15,7 @@ use super::NormTuning;
 use super::bottleneck::{Bottleneck, BottleneckInit, Nonlinearity, check_width, count};
 use crate::error::PeftError;
 use crate::peft_format::slot::Slot;
+use crate::place::norm_count;
 
 /// The numbers of Houlsby's adapters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ impl HoulsbyConfig {
 
     /// Scalars on top of the base's, and trained copies of the base's.
     pub(crate) fn count(&self, config: &VitConfig) -> (usize, usize) {
-        let norms = 2 * config.depth + usize::from(config.final_norm);
+        let norms = norm_count(config);
         let copies = if self.norms {
             norms * 2 * config.dim
         } else {

@@ -63,6 +63,9 @@ impl<B: Backend> Lora<B> {
         seed: u64,
         device: &B::Device,
     ) -> Result<Self, PeftError> {
+        if lora.bias == LoraBias::All {
+            BitFitConfig::default().check(config)?;
+        }
         let maps = plan(lora, config)?.into_iter().map(|plan| {
             let down = draw_down(&plan, lora.init, seed);
             let down = Tensor::from_data(TensorData::new(down, [plan.inputs, plan.rank]), device);

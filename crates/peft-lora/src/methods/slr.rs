@@ -26,7 +26,7 @@ use crate::error::PeftError;
 use crate::lora_config::check_rank;
 use crate::merge::{Merged, columns_times, rows_times};
 use crate::peft_format::slot::Slot;
-use crate::place::linear_dims;
+use crate::place::{linear_dims, norm_count};
 use crate::targets::{ALL_LINEAR, resolve_whole};
 
 /// The numbers of an SLR.
@@ -117,7 +117,7 @@ impl SlrConfig {
             );
             added += self.rank * (down + 1) + config.dim * (up + 1) + config.dim;
         }
-        let norms = 2 * config.depth + usize::from(config.final_norm);
+        let norms = norm_count(config);
         Ok((
             added,
             if self.norms {

@@ -36,8 +36,15 @@ pub struct SlrPatch<B: Backend> {
 /// Size and stride of both convolutions.
 ///
 /// # Errors
-/// [`PeftError::InvalidConfig`] when the patch size is no square number.
+/// [`PeftError::InvalidConfig`] when the patch size is no square number, or there are several patch embeddings.
 pub(crate) fn patch_kernel(config: &VitConfig) -> Result<usize, PeftError> {
+    if config.channel_groups.is_some() {
+        return Err(invalid(
+            "patch_embed",
+            true,
+            "false for a backbone that embeds its channels group by group",
+        ));
+    }
     let kernel = config.patch_size.isqrt();
     if kernel * kernel == config.patch_size {
         return Ok(kernel);

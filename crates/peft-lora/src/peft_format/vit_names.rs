@@ -13,6 +13,9 @@ use vit_backbone::{
 
 use super::array::HostArray;
 
+/// Where the backbone's own projection stands: its name in a checkpoint, `head`, is that of the task's head in these files.
+const PROJECTION: &str = "projection";
+
 /// Arrays by name.
 pub(crate) type Named = BTreeMap<String, HostArray>;
 
@@ -34,16 +37,24 @@ pub(crate) fn host_transposed<B: Backend>(tensor: Tensor<B, 2>) -> HostArray {
 pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Named {
     let mut named = Named::new();
     let embed = &vit.embed;
-    insert_linear(&mut named, "patch_embed.proj", &embed.proj);
-    if let Some(weight) = named.get_mut("patch_embed.proj.weight") {
-        // Held as a matrix here, published as a convolution.
-        let side = embed.patch_size;
-        weight.shape = vec![weight.shape[0], embed.in_channels, side, side];
+    for (name, proj) in embed.projections() {
+        insert_linear(&mut named, &name, proj);
+        if let Some(weight) = named.get_mut(&format!("{name}.weight")) {
+            // Held as a matrix here, published as a convolution.
+            let side = embed.patch_size;
+            let channels = weight.shape[1] / (side * side);
+            weight.shape = vec![weight.shape[0], channels, side, side];
+        }
     }
     insert(&mut named, "cls_token", embed.class_token.as_ref());
     insert(&mut named, "reg_token", embed.register_tokens.as_ref());
-    if let PositionTable::Learned(table) = &embed.positions {
-        insert(&mut named, "pos_embed", Some(table));
+    for (name, table) in embed.tables() {
+        if let PositionTable::Learned(table) = table {
+            insert(&mut named, name, Some(table));
+        }
+    }
+    if let Some(projection) = &vit.projection {
+        insert_linear(&mut named, PROJECTION, projection);
     }
     for site in vit.linear_sites() {
         insert_linear(&mut named, &site.to_string(), vit.linear(site));
@@ -112,7 +123,11 @@ impl ParameterSource for Once {
         shape: &[usize],
         _rule: InitRule,
     ) -> Result<Vec<f32>, BackboneError> {
-        match self.0.remove(name) {
+        let stored = match name.strip_prefix("head.") {
+            Some(rest) => format!("{PROJECTION}.{rest}"),
+            None => name.to_owned(),
+        };
+        match self.0.remove(&stored) {
             Some(array) if array.shape == shape => Ok(array.data),
             found => Err(BackboneError::Config {
                 field: "parameter",

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::container::{Container, Entry};
+use super::layout::Layout;
 use super::options::{Heads, LoadOptions};
 use super::positions::is_sin_cos;
-use crate::{Activation, BackboneError, PositionKind, VitConfig};
+use crate::{Activation, BackboneError, Interpolation, PositionKind, VitConfig};
 
 /// The configuration of the model in a file, and what could not be read off it and was assumed.
 ///
@@ -13,6 +14,7 @@ use crate::{Activation, BackboneError, PositionKind, VitConfig};
 pub(crate) fn infer(
     file: &Container,
     names: &BTreeMap<String, String>,
+    layout: Layout,
     options: &LoadOptions,
 ) -> Result<(VitConfig, Vec<String>), BackboneError> {
     let look = |name: &str| names.get(name).and_then(|key| file.entries.get(key));
@@ -31,6 +33,12 @@ pub(crate) fn infer(
             None => Err(cannot(format!("`{name}` is absent"))),
         }
     };
+    if look("patch_embed.0.proj.weight").is_some() {
+        return Err(cannot(
+            "it embeds channels group by group, and which channels form a group is not stored"
+                .into(),
+        ));
+    }
     let patch = &axes("patch_embed.proj.weight", 4)?.shape;
     let [dim, in_channels, patch_size] = [patch[0], patch[1], patch[2]];
     if patch[2] != patch[3] || patch.contains(&0) {
@@ -91,9 +99,24 @@ pub(crate) fn infer(
         }
     };
     let layer_norm_eps = options.layer_norm_eps.unwrap_or_else(|| {
-        assumed.push("LayerNorm epsilon 1e-6".to_owned());
-        1e-6
+        let (epsilon, text) = match layout {
+            Layout::OpenClip => (1e-5, "LayerNorm epsilon 1e-5"),
+            Layout::Timm | Layout::CrossScale => (1e-6, "LayerNorm epsilon 1e-6"),
+        };
+        assumed.push(text.to_owned());
+        epsilon
     });
+    let pre_norm = look("norm_pre.weight").is_some();
+    if pre_norm {
+        assumed.push("exact GELU (weights trained with QuickGELU look the same)".to_owned());
+    }
+    // A map with a bias behind the last norm is a classifier; CLIP's projection has none.
+    let projection = look("head.weight")
+        .filter(|_| pre_norm && look("head.bias").is_none())
+        .and_then(|entry| entry.shape.first().copied());
+    let mlp_dim = axes("blocks.0.mlp.fc1.weight", 2)?.shape[0];
+    let gated = look("blocks.0.mlp.fc2.weight")
+        .is_some_and(|fc2| fc2.shape.get(1).is_some_and(|inner| 2 * inner == mlp_dim));
     let mut config = VitConfig {
         image_size,
         patch_size,
@@ -101,17 +124,26 @@ pub(crate) fn infer(
         dim,
         depth,
         heads,
-        mlp_dim: axes("blocks.0.mlp.fc1.weight", 2)?.shape[0],
+        mlp_dim,
         layer_norm_eps,
         class_token,
         register_tokens,
+        patch_bias: look("patch_embed.proj.bias").is_some(),
+        channel_groups: None,
         positions: PositionKind::Learned,
+        interpolation: Interpolation::Antialiased,
         pos_on_prefix: pos_on_prefix || prefix == 0,
+        pre_norm,
         layer_scale: look("blocks.0.ls1.gamma").map(|_| 1e-5),
         drop_path: 0.0,
         qkv_bias: look("blocks.0.attn.qkv.bias").is_some(),
         final_norm: look("norm.weight").is_some(),
-        activation: Activation::Gelu,
+        activation: if gated {
+            Activation::SwiGlu
+        } else {
+            Activation::Gelu
+        },
+        projection,
     };
     // The size of the table is that of bytes in the file, so reading it is bounded.
     if dim.is_multiple_of(4)

@@ -1,31 +1,46 @@
-//! Names: what a model needs, which part of a file holds it, and what else files hold.
+//! Names: what a model needs, and what else files hold.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::container::Container;
 use super::report::{Expected, UnusedReason};
-use crate::{BackboneError, LinearMap, VitConfig};
-
-/// The name that every vision transformer of timm's naming has, wherever it is nested.
-const ANCHOR: &str = "patch_embed.proj.weight";
+use crate::{LinearMap, PositionKind, VitConfig};
 
 /// Every tensor of a model under its timm name, in the order of the forward pass. Allocates names only.
 pub(crate) fn expected(config: &VitConfig) -> Vec<Expected> {
     let (d, p) = (config.dim, config.patch_size);
     let mut list = Vec::new();
     let mut add = |name: String, shape: Vec<usize>| list.push(Expected { name, shape });
-    add(
-        "patch_embed.proj.weight".into(),
-        vec![d, config.in_channels, p, p],
-    );
-    add("patch_embed.proj.bias".into(), vec![d]);
+    let mut patch = |name: &str, channels: usize| {
+        add(format!("{name}.weight"), vec![d, channels, p, p]);
+        if config.patch_bias {
+            add(format!("{name}.bias"), vec![d]);
+        }
+    };
+    match &config.channel_groups {
+        None => patch("patch_embed.proj", config.in_channels),
+        Some(channels) => {
+            for (number, group) in channels.groups.iter().enumerate() {
+                patch(&format!("patch_embed.{number}.proj"), group.len());
+            }
+        }
+    }
     if config.class_token {
         add("cls_token".into(), vec![1, 1, d]);
     }
     if config.register_tokens > 0 {
         add("reg_token".into(), vec![1, config.register_tokens, d]);
     }
-    add("pos_embed".into(), vec![1, config.position_rows(), d]);
+    if config.positions != PositionKind::SinCosGround {
+        let rows = config.position_rows();
+        add("pos_embed".into(), vec![1, rows, config.position_dim()]);
+        if let Some(channels) = &config.channel_groups {
+            let groups = channels.groups.len();
+            add("channel_embed".into(), vec![1, groups, channels.dim]);
+            add("channel_cls_embed".into(), vec![1, 1, channels.dim]);
+        }
+    }
+    if config.pre_norm {
+        add("norm_pre.weight".into(), vec![d]);
+        add("norm_pre.bias".into(), vec![d]);
+    }
     for block in 0..config.depth {
         let norm = |name: &str, add: &mut dyn FnMut(String, Vec<usize>)| {
             add(format!("blocks.{block}.{name}.weight"), vec![d]);
@@ -36,7 +51,7 @@ pub(crate) fn expected(config: &VitConfig) -> Vec<Expected> {
             (LinearMap::Qkv, 3 * d, d),
             (LinearMap::Proj, d, d),
             (LinearMap::Fc1, config.mlp_dim, d),
-            (LinearMap::Fc2, d, config.mlp_dim),
+            (LinearMap::Fc2, d, config.mlp_inner()),
         ] {
             if map == LinearMap::Fc1 {
                 if config.layer_scale.is_some() {
@@ -60,87 +75,10 @@ pub(crate) fn expected(config: &VitConfig) -> Vec<Expected> {
         add("norm.weight".into(), vec![d]);
         add("norm.bias".into(), vec![d]);
     }
+    if let Some(outputs) = config.projection {
+        add("head.weight".into(), vec![outputs, d]);
+    }
     list
-}
-
-/// The prefix of the model's keys: what stands before the patch embedding.
-///
-/// # Errors
-/// When the file has no patch embedding, or several and none is that of a teacher alone.
-pub(crate) fn find_prefix(file: &Container, asked: Option<&str>) -> Result<String, BackboneError> {
-    let prefixes: Vec<&str> = file
-        .entries
-        .keys()
-        .filter_map(|key| key.strip_suffix(ANCHOR))
-        .collect();
-    if let Some(asked) = asked {
-        if prefixes.contains(&asked) {
-            return Ok(asked.to_owned());
-        }
-        return Err(BackboneError::Checkpoint {
-            path: file.path.clone(),
-            problem: format!("no key is `{asked}{ANCHOR}`"),
-            remedy: format!("the prefixes that lead to a patch embedding are {prefixes:?}"),
-        });
-    }
-    match prefixes.as_slice() {
-        [] => {
-            let some: Vec<_> = file.entries.keys().take(6).collect();
-            Err(BackboneError::Checkpoint {
-                path: file.path.clone(),
-                problem: format!(
-                    "no vision transformer in timm's naming: no key ends in `{ANCHOR}`; it has {some:?} ..."
-                ),
-                remedy: "convert the keys to timm's names first".into(),
-            })
-        }
-        [one] => Ok((*one).to_owned()),
-        several => {
-            // Self-distillation keeps two copies; the teacher is the model that its authors publish.
-            let teachers: Vec<_> = several
-                .iter()
-                .filter(|prefix| prefix.contains("teacher"))
-                .collect();
-            match teachers.as_slice() {
-                [teacher] => Ok((**teacher).to_owned()),
-                _ => Err(BackboneError::Checkpoint {
-                    path: file.path.clone(),
-                    problem: format!("it holds several models, under {several:?}"),
-                    remedy: "choose one with the option `prefix`".into(),
-                }),
-            }
-        }
-    }
-}
-
-/// Keys of the file by their name in the model, and those outside the prefix.
-pub(crate) fn by_name(
-    file: &Container,
-    prefix: &str,
-) -> (BTreeMap<String, String>, BTreeSet<String>) {
-    let mut names = BTreeMap::new();
-    let mut outside = BTreeSet::new();
-    for key in file.entries.keys() {
-        match key.strip_prefix(prefix) {
-            Some(name) => {
-                names.insert(canonical(name), key.clone());
-            }
-            None => {
-                outside.insert(key.clone());
-            }
-        }
-    }
-    (names, outside)
-}
-
-/// Other spellings of the same tensor.
-fn canonical(name: &str) -> String {
-    for (other, ours) in [(".gamma_1", ".ls1.gamma"), (".gamma_2", ".ls2.gamma")] {
-        if let Some(stem) = name.strip_suffix(other) {
-            return format!("{stem}{ours}");
-        }
-    }
-    name.to_owned()
 }
 
 /// Why a key of the model's part of the file is not needed.
@@ -150,6 +88,8 @@ pub(crate) fn reason(name: &str, config: &VitConfig) -> UnusedReason {
     if first.starts_with("decoder")
         || is(&[
             "mask_token",
+            "mask_token_decoder",
+            "fpn",
             "projector",
             "predictor",
             "contrast",
@@ -167,7 +107,9 @@ pub(crate) fn reason(name: &str, config: &VitConfig) -> UnusedReason {
         "pre_logits",
     ]) {
         UnusedReason::Head
-    } else if first == "norm" && !config.final_norm {
+    } else if (first == "norm" && !config.final_norm)
+        || (first == "pos_embed" && config.positions == PositionKind::SinCosGround)
+    {
         UnusedReason::Declined
     } else {
         UnusedReason::Unknown
@@ -177,6 +119,7 @@ pub(crate) fn reason(name: &str, config: &VitConfig) -> UnusedReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Activation, ChannelGroups};
 
     #[test]
     fn the_expected_tensors_hold_every_parameter() {
@@ -194,6 +137,24 @@ mod tests {
             VitConfig {
                 class_token: false,
                 final_norm: false,
+                ..base.clone()
+            },
+            VitConfig {
+                patch_bias: false,
+                pre_norm: true,
+                projection: Some(512),
+                activation: Activation::SwiGlu,
+                ..base.clone()
+            },
+            VitConfig {
+                positions: PositionKind::SinCosGround,
+                ..base.clone()
+            },
+            VitConfig {
+                channel_groups: Some(ChannelGroups {
+                    groups: vec![vec![0, 1], vec![2]],
+                    dim: 256,
+                }),
                 ..base
             },
         ] {
@@ -201,7 +162,7 @@ mod tests {
                 .iter()
                 .map(|e| e.shape.iter().product::<usize>())
                 .sum();
-            assert_eq!(total, config.parameter_count());
+            assert_eq!(total, config.parameter_count(), "{config:?}");
         }
     }
 
@@ -213,6 +174,8 @@ mod tests {
         };
         for (name, expected) in [
             ("mask_token", UnusedReason::Pretraining),
+            ("mask_token_decoder", UnusedReason::Pretraining),
+            ("fpn.do_fpn1.0.weight", UnusedReason::Pretraining),
             ("decoder_blocks.0.norm1.weight", UnusedReason::Pretraining),
             ("head.weight", UnusedReason::Head),
             ("norm.bias", UnusedReason::Declined),

@@ -1,14 +1,14 @@
 //! Loading a model: describe the file, compare, and only then read values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use burn::tensor::backend::Backend;
 
-use super::container::Container;
+use super::container::{Container, Entry};
 use super::fingerprint::sha256_file;
 use super::infer::infer;
-use super::keys;
+use super::layout::{self, Layout, Named};
 use super::options::LoadOptions;
 use super::positions;
 use super::preflight::{Preflight, acceptable};
@@ -16,7 +16,7 @@ use super::report::{ConfigSource, LoadReport};
 use super::save::CONFIG_KEY;
 use crate::{BackboneError, InitRule, ParameterSource, SeededInit, Vit, VitConfig};
 
-/// Loads a model from safetensors or a PyTorch file (zip or legacy) in timm's or MAE's naming.
+/// Loads a model from safetensors or a PyTorch file (zip or legacy) in timm's, MAE's or OpenCLIP's naming.
 ///
 /// The configuration is `config` if given, else that of the file's metadata (files of [`save_vit`](crate::save_vit)
 /// have it), else it is inferred from names and shapes; [`LoadReport::config`] is the one used. Dictionaries
@@ -37,16 +37,21 @@ pub fn load_vit<B: Backend>(
     if let Some(config) = config {
         config.validate()?;
     }
-    let file = Container::open(path, options.nested.as_deref())?;
+    let mut file = Container::open(path, options.nested.as_deref())?;
     let sha256 = sha256_file(path)?;
-    let prefix = keys::find_prefix(&file, options.prefix.as_deref())?;
-    let (names, outside) = keys::by_name(&file, &prefix);
-    let (config, config_source, assumed) = configuration(&file, &names, config, options)?;
+    let found = layout::find(&file, options.prefix.as_deref())?;
+    let Named {
+        names,
+        outside,
+        added,
+    } = found.named(&mut file);
+    let (config, config_source, assumed) =
+        configuration(&file, &names, found.layout, config, options)?;
     config.validate()?;
     let preflight = Preflight {
         file: &file,
         sha256,
-        prefix,
+        prefix: found.prefix,
         names: &names,
         outside: &outside,
         config,
@@ -61,6 +66,7 @@ pub fn load_vit<B: Backend>(
     let mut source = FileSource {
         file: &file,
         names: &names,
+        added: &added,
         fallback: SeededInit::new(options.seed),
     };
     let vit = Vit::from_source(&report.config, &mut source, device)?;
@@ -71,6 +77,7 @@ pub fn load_vit<B: Backend>(
 fn configuration(
     file: &Container,
     names: &BTreeMap<String, String>,
+    layout: Layout,
     given: Option<&VitConfig>,
     options: &LoadOptions,
 ) -> Result<(VitConfig, ConfigSource, Vec<String>), BackboneError> {
@@ -100,7 +107,7 @@ fn configuration(
         (Some(given), None) => Ok((given.clone(), ConfigSource::Given, Vec::new())),
         (None, Some(stored)) => Ok((stored, ConfigSource::Metadata, Vec::new())),
         (None, None) => {
-            let (config, assumed) = infer(file, names, options)?;
+            let (config, assumed) = infer(file, names, layout, options)?;
             Ok((config, ConfigSource::Inferred, assumed))
         }
     }
@@ -120,11 +127,18 @@ fn differences(given: &VitConfig, stored: &VitConfig) -> Vec<String> {
         }
     };
     let stored = comparable(stored);
-    comparable(given)
+    let given = comparable(given);
+    // A field that is not written has its default, which is never what a written one holds.
+    let fields: BTreeSet<&String> = given.keys().chain(stored.keys()).collect();
+    let text = |value: Option<&serde_json::Value>| {
+        value.map_or_else(|| "the default".to_owned(), ToString::to_string)
+    };
+    fields
         .into_iter()
-        .filter_map(|(field, value)| {
-            let other = stored.get(&field)?;
-            (*other != value).then(|| format!("{field} is {other} there and {value} here"))
+        .filter(|field| given.get(*field) != stored.get(*field))
+        .map(|field| {
+            let (there, here) = (text(stored.get(field)), text(given.get(field)));
+            format!("{field} is {there} there and {here} here")
         })
         .collect()
 }
@@ -135,18 +149,20 @@ fn check_positions(
     names: &BTreeMap<String, String>,
     config: &VitConfig,
 ) -> Result<(), BackboneError> {
-    let Some((key, entry)) = names
-        .get("pos_embed")
-        .and_then(|key| file.entries.get_key_value(key))
-    else {
-        return Ok(());
-    };
-    if positions::computed(config) && !positions::is_sin_cos(&file.read(key, entry)?, config) {
-        return Err(BackboneError::Checkpoint {
-            path: file.path.clone(),
-            problem: format!("`{key}` is not the fixed sin-cos table of the configuration"),
-            remedy: "use `positions = \"learned\"`, which takes the table as it is".into(),
-        });
+    for (name, table) in positions::fixed(config) {
+        let Some((key, entry)) = names
+            .get(name)
+            .and_then(|key| file.entries.get_key_value(key))
+        else {
+            continue;
+        };
+        if !positions::close(&file.read(key, entry)?, &table) {
+            return Err(BackboneError::Checkpoint {
+                path: file.path.clone(),
+                problem: format!("`{key}` is not the fixed sin-cos table of the configuration"),
+                remedy: "use `positions = \"learned\"`, which takes the table as it is".into(),
+            });
+        }
     }
     Ok(())
 }
@@ -155,6 +171,7 @@ fn check_positions(
 struct FileSource<'a> {
     file: &'a Container,
     names: &'a BTreeMap<String, String>,
+    added: &'a BTreeMap<String, Entry>,
     fallback: SeededInit,
 }
 
@@ -170,7 +187,14 @@ impl ParameterSource for FileSource<'_> {
             .get(name)
             .and_then(|key| self.file.entries.get_key_value(key))
         {
-            Some((key, entry)) => self.file.read(key, entry),
+            Some((key, entry)) => {
+                let mut values = self.file.read(key, entry)?;
+                if let Some(entry) = self.added.get(name) {
+                    let added = self.file.read(name, entry)?;
+                    values.iter_mut().zip(added).for_each(|(v, a)| *v += a);
+                }
+                Ok(values)
+            }
             None => self.fallback.values(name, shape, rule),
         }
     }

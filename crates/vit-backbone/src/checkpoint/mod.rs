@@ -9,6 +9,7 @@ mod container;
 mod fingerprint;
 mod infer;
 mod keys;
+mod layout;
 mod load;
 mod options;
 mod positions;
@@ -20,9 +21,13 @@ mod save;
 mod suggest;
 mod values;
 
+pub(crate) use container::Container;
 pub use fingerprint::{fingerprint, sha256_file};
+pub(crate) use keys::expected;
+pub(crate) use layout::{Layout, find};
 pub use load::load_vit;
 pub use options::{Heads, LoadOptions};
+pub(crate) use positions::{close, computed};
 pub use report::{
     ConfigSource, Expected, Format, Found, LoadReport, Loaded, Mismatch, StoredType, Unused,
     UnusedReason,

@@ -1,24 +1,48 @@
 //! Fixed positions in a checkpoint: present, but computed here; a table that says otherwise is noticed.
 
-use crate::{PositionKind, VitConfig, sin_cos_2d};
+use crate::{PositionKind, VitConfig, sin_cos_1d, sin_cos_2d};
 
 /// Largest difference that storage in half precision leaves on values of at most one.
 const ROUNDING: f32 = 1e-3;
 
-/// Whether a table `[1, rows, dim]` is the fixed one of a configuration: zeros for prefix tokens, then [`sin_cos_2d`].
-pub(crate) fn is_sin_cos(values: &[f32], config: &VitConfig) -> bool {
-    let prefix = config.prefix_rows() * config.dim;
-    let side = config.grid_side();
-    let table = sin_cos_2d(config.dim, [side, side]);
-    values.len() == prefix + table.len()
-        && values[..prefix].iter().all(|v| v.abs() <= ROUNDING)
-        && values[prefix..]
-            .iter()
-            .zip(&table)
-            .all(|(found, expected)| (found - expected).abs() <= ROUNDING)
+/// The tables that the model computes itself, so that a file need not have them, by their names in a checkpoint.
+pub(crate) fn fixed(config: &VitConfig) -> Vec<(&'static str, Vec<f32>)> {
+    if config.positions != PositionKind::SinCos2d {
+        return Vec::new();
+    }
+    let mut tables = vec![("pos_embed", sin_cos_table(config))];
+    if let Some(channels) = &config.channel_groups {
+        let groups = channels.groups.len();
+        tables.push(("channel_embed", sin_cos_1d(channels.dim, groups)));
+        tables.push(("channel_cls_embed", vec![0.0; channels.dim]));
+    }
+    tables
 }
 
-/// Whether the model computes its positions, so that a file need not have them.
-pub(crate) fn computed(config: &VitConfig) -> bool {
+/// Whether the model computes the tensor of this name itself.
+pub(crate) fn computed(config: &VitConfig, name: &str) -> bool {
     config.positions == PositionKind::SinCos2d
+        && ["pos_embed", "channel_embed", "channel_cls_embed"].contains(&name)
+}
+
+/// Zeros for prefix tokens, then [`sin_cos_2d`].
+fn sin_cos_table(config: &VitConfig) -> Vec<f32> {
+    let (side, dim) = (config.grid_side(), config.position_dim());
+    let mut table = vec![0.0; config.prefix_rows() * dim];
+    table.extend(sin_cos_2d(dim, [side, side]));
+    table
+}
+
+/// Whether a table `[1, rows, dim]` is the fixed one of a configuration.
+pub(crate) fn is_sin_cos(values: &[f32], config: &VitConfig) -> bool {
+    close(values, &sin_cos_table(config))
+}
+
+/// Whether two tables agree up to storage in half precision.
+pub(crate) fn close(values: &[f32], table: &[f32]) -> bool {
+    values.len() == table.len()
+        && values
+            .iter()
+            .zip(table)
+            .all(|(found, expected)| (found - expected).abs() <= ROUNDING)
 }

@@ -59,10 +59,11 @@ impl Preflight<'_> {
                 .get(&expected.name)
                 .and_then(|key| file.entries.get_key_value(key))
             else {
-                if expected.name == "pos_embed" && positions::computed(&report.config) {
-                    report
-                        .assumed
-                        .push("fixed positions, computed because the file has none".into());
+                if positions::computed(&report.config, &expected.name) {
+                    report.assumed.push(format!(
+                        "fixed `{}`, computed because the file has none",
+                        expected.name
+                    ));
                 } else {
                     report.missing.push(expected);
                 }

@@ -1,27 +1,14 @@
 //! The configuration of a vision transformer: plain data, strict when read, validated before anything is allocated.
 
+mod count;
+mod groups;
+mod options;
 mod validate;
 
 use serde::{Deserialize, Serialize};
 
-/// How the model knows where a patch lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PositionKind {
-    /// A trained table, one row per token (ViT, Dosovitskiy et al. 2021, section 3.1).
-    Learned,
-    /// The fixed two-dimensional sine-cosine table of MAE (He et al. 2022, appendix A.1); never trained.
-    #[serde(rename = "sin_cos_2d")]
-    SinCos2d,
-}
-
-/// The non-linearity of the MLP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Activation {
-    /// `x Φ(x)` with the exact error function, as timm and MAE use it (not the tanh approximation).
-    Gelu,
-}
+pub use groups::ChannelGroups;
+pub use options::{Activation, Interpolation, PositionKind};
 
 /// Shape and options of a [`Vit`](crate::Vit), with the meaning they have in timm's `VisionTransformer`.
 ///
@@ -53,11 +40,23 @@ pub struct VitConfig {
     /// Number of register tokens behind the class token (Darcet et al. 2024).
     #[serde(default)]
     pub register_tokens: usize,
+    /// Whether the patch embedding has a bias (CLIP's has none).
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub patch_bias: bool,
+    /// Channels embedded group by group, a token per group and patch, when not `None` (SatMAE, Cong et al. 2022, section 3.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_groups: Option<ChannelGroups>,
     /// Where positions come from.
     pub positions: PositionKind,
+    /// How a position table is carried over to another grid.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub interpolation: Interpolation,
     /// Whether the class and register tokens have rows of their own in the position table (timm: `not no_embed_class`).
     #[serde(default = "yes")]
     pub pos_on_prefix: bool,
+    /// Whether a LayerNorm stands between the embedding and the first block (CLIP's `ln_pre`, timm's `norm_pre`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pre_norm: bool,
     /// Initial value of LayerScale (CaiT, Touvron et al. 2021, equation 4), absent when `None`.
     #[serde(default)]
     pub layer_scale: Option<f64>,
@@ -71,8 +70,11 @@ pub struct VitConfig {
     #[serde(default = "yes")]
     pub final_norm: bool,
     /// The non-linearity of the MLP.
-    #[serde(default = "gelu")]
+    #[serde(default)]
     pub activation: Activation,
+    /// Width of the bias-free map that takes a pooled feature to the embedding shared with another modality (CLIP's `proj`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub projection: Option<usize>,
 }
 
 fn default_eps() -> f64 {
@@ -83,8 +85,13 @@ fn yes() -> bool {
     true
 }
 
-fn gelu() -> Activation {
-    Activation::Gelu
+// Options that most models leave alone are not written, so that a plain model is described as it always was.
+fn is_true(value: &bool) -> bool {
+    *value
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Default for VitConfig {
@@ -101,13 +108,18 @@ impl Default for VitConfig {
             layer_norm_eps: default_eps(),
             class_token: true,
             register_tokens: 0,
+            patch_bias: true,
+            channel_groups: None,
             positions: PositionKind::Learned,
+            interpolation: Interpolation::Antialiased,
             pos_on_prefix: true,
+            pre_norm: false,
             layer_scale: None,
             drop_path: 0.0,
             qkv_bias: true,
             final_norm: true,
             activation: Activation::Gelu,
+            projection: None,
         }
     }
 }
@@ -148,36 +160,32 @@ impl VitConfig {
         self.prefix_rows() + self.grid_side() * self.grid_side()
     }
 
-    /// Number of trainable scalars, by arithmetic: nothing is allocated. Fixed sin-cos positions do not count.
-    ///
-    /// ViT-B/16 without a classification head has 85,798,656, ViT-L/16 303,301,632, as timm counts them.
-    pub fn parameter_count(&self) -> usize {
-        let d = self.dim;
-        let qkv = 3 * d * d + if self.qkv_bias { 3 * d } else { 0 };
-        let proj = d * d + d;
-        let mlp = 2 * d * self.mlp_dim + self.mlp_dim + d;
-        let scales = if self.layer_scale.is_some() { 2 * d } else { 0 };
-        let block = 4 * d + qkv + proj + mlp + scales;
-        let patch = self.in_channels * self.patch_size * self.patch_size * d + d;
-        let tokens = self.prefix_tokens() * d;
-        let positions = match self.positions {
-            PositionKind::Learned => self.position_rows() * d,
-            PositionKind::SinCos2d => 0,
-        };
-        let norm = if self.final_norm { 2 * d } else { 0 };
-        patch + tokens + positions + self.depth * block + norm
+    /// Width of the hidden layer as `fc2` sees it: a gated activation halves it.
+    pub fn mlp_inner(&self) -> usize {
+        if self.activation == Activation::SwiGlu {
+            self.mlp_dim / 2
+        } else {
+            self.mlp_dim
+        }
+    }
+
+    /// Number of token sets that cover the image: one per channel group, or one.
+    pub fn group_count(&self) -> usize {
+        self.channel_groups
+            .as_ref()
+            .map_or(1, |channels| channels.groups.len())
+    }
+
+    /// Width of the rows of the position table: that of a token, less what a channel-group embedding takes of it.
+    pub fn position_dim(&self) -> usize {
+        let channels = self.channel_groups.as_ref().map_or(0, |c| c.dim);
+        self.dim.saturating_sub(channels)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn published_models_have_their_published_parameter_counts() {
-        assert_eq!(VitConfig::default().parameter_count(), 85_798_656);
-        assert_eq!(VitConfig::large().parameter_count(), 303_301_632);
-    }
 
     #[test]
     fn an_unknown_key_is_refused_and_a_round_trip_is_exact() {

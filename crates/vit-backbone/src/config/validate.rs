@@ -1,6 +1,6 @@
 //! The bounds of a configuration, and of the images that go with it.
 
-use super::{PositionKind, VitConfig};
+use super::{Activation, ChannelGroups, PositionKind, VitConfig};
 use crate::BackboneError;
 
 /// Bounds on each dimension, far above any published model; they keep products of sizes away from overflow.
@@ -48,11 +48,31 @@ impl VitConfig {
                 format!("a divisor of dim = {}", self.dim),
             ));
         }
-        if self.positions == PositionKind::SinCos2d && !self.dim.is_multiple_of(4) {
+        if let Some(channels) = &self.channel_groups {
+            self.validate_groups(channels)?;
+        }
+        if self.positions != PositionKind::Learned && !self.position_dim().is_multiple_of(4) {
             return Err(invalid(
                 "dim",
                 self.dim,
                 "a multiple of 4 for sin-cos positions".into(),
+            ));
+        }
+        if self.activation == Activation::SwiGlu && !self.mlp_dim.is_multiple_of(2) {
+            return Err(invalid(
+                "mlp_dim",
+                self.mlp_dim,
+                "an even number for a gated activation".into(),
+            ));
+        }
+        if self
+            .projection
+            .is_some_and(|outputs| outputs == 0 || outputs > 1 << 16)
+        {
+            return Err(invalid(
+                "projection",
+                format!("{:?}", self.projection),
+                "a width from 1 to 65536, or none".into(),
             ));
         }
         if self.register_tokens > 1 << 12 {
@@ -82,6 +102,37 @@ impl VitConfig {
                 format!("{:?}", self.layer_scale),
                 "a finite number".into(),
             ));
+        }
+        Ok(())
+    }
+
+    /// Groups name channels that exist, leave room for positions, and come with a class token that has a position.
+    fn validate_groups(&self, channels: &ChannelGroups) -> Result<(), BackboneError> {
+        let groups = &channels.groups;
+        let wrong = |expected: &str| {
+            Err(invalid(
+                "channel_groups",
+                format!("{channels:?}"),
+                expected.into(),
+            ))
+        };
+        if groups.is_empty() || groups.len() > self.in_channels || groups.iter().any(Vec::is_empty)
+        {
+            return wrong("at least one group, none empty, and not more than channels");
+        }
+        if groups.iter().any(|group| {
+            group.len() > self.in_channels || group.iter().any(|c| *c >= self.in_channels)
+        }) {
+            return wrong("channels below in_channels");
+        }
+        if channels.dim == 0 || channels.dim >= self.dim || !channels.dim.is_multiple_of(2) {
+            return wrong("an even dim below that of the token");
+        }
+        if !self.class_token || self.register_tokens > 0 || !self.pos_on_prefix {
+            return wrong("a class token with a position and no registers beside it");
+        }
+        if self.positions == PositionKind::SinCosGround {
+            return wrong("positions `learned` or `sin_cos_2d`");
         }
         Ok(())
     }
@@ -123,6 +174,16 @@ fn invalid(field: &'static str, found: impl ToString, expected: String) -> Backb
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn grouped(groups: &[&[usize]], dim: usize) -> VitConfig {
+        VitConfig {
+            channel_groups: Some(ChannelGroups {
+                groups: groups.iter().map(|group| group.to_vec()).collect(),
+                dim,
+            }),
+            ..VitConfig::default()
+        }
+    }
 
     #[test]
     fn invalid_values_are_named() {
@@ -174,6 +235,33 @@ mod tests {
                     ..base()
                 },
             ),
+            (
+                "mlp_dim",
+                VitConfig {
+                    activation: Activation::SwiGlu,
+                    mlp_dim: 7,
+                    ..base()
+                },
+            ),
+            (
+                "projection",
+                VitConfig {
+                    projection: Some(0),
+                    ..base()
+                },
+            ),
+            ("channel_groups", grouped(&[&[0, 1], &[3]], 256)),
+            ("channel_groups", grouped(&[&[0, 1], &[]], 256)),
+            ("channel_groups", grouped(&[], 256)),
+            ("channel_groups", grouped(&[&[0], &[1, 2]], 768)),
+            ("channel_groups", grouped(&[&[0], &[1, 2]], 3)),
+            (
+                "channel_groups",
+                VitConfig {
+                    register_tokens: 1,
+                    ..grouped(&[&[0], &[1, 2]], 256)
+                },
+            ),
         ];
         for (expected, config) in cases {
             match config.validate() {
@@ -182,6 +270,7 @@ mod tests {
             }
         }
         base().validate().unwrap();
+        grouped(&[&[0], &[1, 2]], 256).validate().unwrap();
         VitConfig::large().validate().unwrap();
     }
 

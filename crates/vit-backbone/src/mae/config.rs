@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::block::BlockSpec;
-use crate::{BackboneError, VitConfig};
+use crate::{Activation, BackboneError, PositionKind, VitConfig};
 
 /// Encoder, decoder and masking of a masked autoencoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,13 +42,25 @@ impl MaeConfig {
     /// [`BackboneError::Config`] with the field, what it holds and what it may hold.
     pub fn validate(&self) -> Result<(), BackboneError> {
         self.encoder.validate()?;
+        // Masking gathers positions of one table and embeds visible patches by one map.
+        let encoder = &self.encoder;
+        if encoder.channel_groups.is_some()
+            || encoder.pre_norm
+            || encoder.positions == PositionKind::SinCosGround
+        {
+            return Err(BackboneError::Config {
+                field: "encoder",
+                found: "channel groups, a norm behind the embedding, or ground positions".into(),
+                expected: "an encoder without them: they can be loaded, not pretrained".into(),
+            });
+        }
         // The decoder is bounded by the rules of a vision transformer with sin-cos positions.
         let decoder = VitConfig {
             dim: self.decoder_dim,
             depth: self.decoder_depth,
             heads: self.decoder_heads,
             mlp_dim: self.decoder_mlp_dim,
-            positions: crate::PositionKind::SinCos2d,
+            positions: PositionKind::SinCos2d,
             ..self.encoder.clone()
         };
         decoder.validate().map_err(|error| match error {
@@ -101,7 +113,8 @@ impl MaeConfig {
             dim: self.decoder_dim,
             depth: self.decoder_depth,
             heads: self.decoder_heads,
-            mlp_dim: self.decoder_mlp_dim,
+            mlp_dims: [self.decoder_mlp_dim; 2],
+            activation: Activation::Gelu,
             eps: self.encoder.layer_norm_eps,
             qkv_bias: true,
             layer_scale: None,

@@ -84,7 +84,10 @@ impl<B: Backend> MaeDecoder<B> {
         } else {
             all
         };
-        let mut x = all + self.positions.table();
+        let mut x = match self.positions.table() {
+            Some(table) => all + table,
+            None => all,
+        };
         for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(index, x, &mut (), &());
         }

@@ -2,10 +2,14 @@
 
 #![allow(dead_code, unreachable_pub)] // each test binary uses a part
 
+use std::io::Write;
+use std::path::Path;
+
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
+use serde_json::json;
 use testkit::{Golden, Tolerance, assert_close};
 use vit_backbone::{BackboneError, Block, InitRule, NormSite, ParameterSource, Vit};
 
@@ -62,20 +66,29 @@ pub fn gradient<B: AutodiffBackend>(vit: &Vit<B>, name: &str, grads: &B::Gradien
         return block_gradient(&vit.blocks[block.parse::<usize>().unwrap()], rest, grads);
     }
     let embed = &vit.embed;
-    match name {
-        "patch_embed.proj.weight" => {
-            let mut data = matrix(&embed.proj, grads);
-            let p = embed.patch_size;
-            data.shape = vec![data.shape[0], embed.in_channels, p, p].into();
-            data
+    for (stem, proj) in embed.projections() {
+        match name.strip_prefix(&stem) {
+            Some(".weight") => {
+                let mut data = matrix(proj, grads);
+                let p = embed.patch_size;
+                data.shape = vec![data.shape[0], data.shape[1] / (p * p), p, p].into();
+                return data;
+            }
+            Some(".bias") => return vector(proj.bias.as_ref().unwrap(), grads),
+            _ => {}
         }
-        "patch_embed.proj.bias" => vector(embed.proj.bias.as_ref().unwrap(), grads),
+    }
+    if let Some((_, table)) = embed.tables().into_iter().find(|(table, _)| *table == name) {
+        return match table {
+            vit_backbone::PositionTable::Learned(table) => tokens(table, grads),
+            other => panic!("{other:?} has no gradient"),
+        };
+    }
+    match name {
         "cls_token" => tokens(embed.class_token.as_ref().unwrap(), grads),
         "reg_token" => tokens(embed.register_tokens.as_ref().unwrap(), grads),
-        "pos_embed" => match &embed.positions {
-            vit_backbone::PositionTable::Learned(table) => tokens(table, grads),
-            vit_backbone::PositionTable::Fixed(_) => panic!("fixed positions have no gradient"),
-        },
+        "norm_pre.weight" => vector(&vit.norm_layer(NormSite::Pre).unwrap().gamma, grads),
+        "head.weight" => matrix(vit.projection.as_ref().unwrap(), grads),
         "norm.weight" => vector(&vit.norm_layer(NormSite::Final).unwrap().gamma, grads),
         "norm.bias" => vector(
             vit.norm_layer(NormSite::Final)
@@ -105,4 +118,24 @@ pub fn matrix<B: AutodiffBackend>(linear: &Linear<B>, grads: &B::Gradients) -> T
         .expect("a gradient")
         .transpose()
         .into_data()
+}
+
+/// Writes a safetensors file of these shapes whose values are a hole in the file: no weight is allocated or stored.
+pub fn sparse(path: &Path, tensors: &[(String, Vec<usize>)]) {
+    let mut header = serde_json::Map::new();
+    let mut end = 0u64;
+    for (name, shape) in tensors {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>() as u64;
+        header.insert(
+            name.clone(),
+            json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }),
+        );
+    }
+    let header = serde_json::to_vec(&header).unwrap();
+    let mut file = std::fs::File::create(path).unwrap();
+    file.write_all(&(header.len() as u64).to_le_bytes())
+        .unwrap();
+    file.write_all(&header).unwrap();
+    file.set_len(8 + header.len() as u64 + end).unwrap();
 }

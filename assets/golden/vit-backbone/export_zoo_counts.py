@@ -1,0 +1,104 @@
+"""Numbers of parameters of the published models at full size, counted on PyTorch's meta device: nothing is allocated.
+
+Where the published code is in a repository only, the model is the transformers or torchgeo class of the same shape, or the
+formulation of the exporter beside this one. Classifiers are left out; `trainable` leaves out what the code freezes.
+
+    python export_zoo_counts.py     (writes zoo_counts.json beside itself)
+"""
+
+import json
+import os
+
+import open_clip
+import timm
+import torch
+from open_clip.transformer import QuickGELU, VisionTransformer as ClipTower
+from torchgeo.models.scale_mae import scalemae_large_patch16
+from transformers import ViTMAEConfig, ViTMAEModel
+
+from common import VERSIONS
+from export_zoo_satmae import GroupViT
+
+os.chdir(os.path.dirname(os.path.abspath(__file__)))
+VERSIONS["open_clip"] = open_clip.__version__
+SIZES = {"small": (384, 12, 6), "base": (768, 12, 12), "large": (1024, 24, 16), "huge": (1280, 32, 16)}
+SENTINEL = ((0, 1, 2, 6), (3, 4, 5, 7), (8, 9))
+
+
+def mae(size, image_size=224, patch_size=16):
+    dim, depth, heads = SIZES[size]
+    config = ViTMAEConfig(hidden_size=dim, num_hidden_layers=depth, num_attention_heads=heads, intermediate_size=4 * dim,
+                          image_size=image_size, patch_size=patch_size)
+    # Its initialiser computes the sin-cos table, which has no values on the meta device.
+    ViTMAEModel._init_weights = lambda self, module: None
+    return ViTMAEModel(config)
+
+
+def groups(size):
+    dim, depth, heads = SIZES[size]
+    return GroupViT(SENTINEL, 256, 96, 8, dim, device="meta", depth=depth, num_heads=heads, num_classes=0)
+
+
+def scale_mae():
+    model = scalemae_large_patch16(num_classes=0, final_norm=False)
+    del model.pos_embed  # held, never read
+    return model
+
+
+def clip(width, layers, heads, patch_size, output, image_size=224, act=torch.nn.GELU):
+    return ClipTower(image_size, patch_size, width, layers, heads, 4.0, output_dim=output, act_layer=act)
+
+
+def published(name, **options):
+    return lambda: timm.create_model(name, pretrained=False, num_classes=0, **options)
+
+
+MODELS = {
+    "mae_vit_base": lambda: mae("base"),
+    "mae_vit_large": lambda: mae("large"),
+    "mae_vit_huge": lambda: mae("huge", patch_size=14),
+    "satmae_rgb_vit_large": lambda: mae("large"),
+    "cross_scale_mae_vit_base": lambda: mae("base", image_size=128),
+    "cross_scale_mae_vit_large": lambda: mae("large", image_size=128),
+    "satmae_group_vit_base": lambda: groups("base"),
+    "satmae_group_vit_large": lambda: groups("large"),
+    "scale_mae_vit_large": scale_mae,
+    "dino_vit_small_16": published("vit_small_patch16_224.dino"),
+    "dino_vit_small_8": published("vit_small_patch8_224.dino"),
+    "dino_vit_base_16": published("vit_base_patch16_224.dino"),
+    "dino_vit_base_8": published("vit_base_patch8_224.dino"),
+    "dino_mc_vit_small_8": published("vit_small_patch8_224.dino"),
+    "clip_vit_base_32_openai": lambda: clip(768, 12, 12, 32, 512, act=QuickGELU),
+    "clip_vit_base_16_openai": lambda: clip(768, 12, 12, 16, 512, act=QuickGELU),
+    "clip_vit_large_14_openai": lambda: clip(1024, 24, 16, 14, 768, act=QuickGELU),
+    "clip_vit_large_14_336_openai": lambda: clip(1024, 24, 16, 14, 768, 336, act=QuickGELU),
+    "clip_vit_large_14_laion2b": lambda: clip(1024, 24, 16, 14, 768),
+    "clip_vit_huge_14_laion2b": lambda: clip(1280, 32, 16, 14, 1024),
+    "augreg_vit_small_16": published("vit_small_patch16_224.augreg_in21k"),
+    "augreg_vit_base_16": published("vit_base_patch16_224.augreg_in21k"),
+    "augreg_vit_base_8": published("vit_base_patch8_224.augreg_in21k"),
+    "augreg_vit_large_16": published("vit_large_patch16_224.augreg_in21k"),
+} | {
+    f"dinov2_{reg}vit_{size}": published(f"vit_{size}_patch14_{reg}dinov2.lvd142m")
+    for reg in ["", "reg4_"] for size in ["small", "base", "large", "giant"]
+}
+
+counts = {}
+for name, build in MODELS.items():
+    with torch.device("meta"):
+        if name.startswith("satmae_group"):
+            # Its tables are computed, so they are made on the host and moved.
+            with torch.device("cpu"):
+                model = build()
+        else:
+            model = build()
+    parameters = list(model.parameters())
+    assert all(p.is_meta for p in parameters), name
+    counts[name] = {"trainable": sum(p.numel() for p in parameters if p.requires_grad),
+                    "total": sum(p.numel() for p in parameters),
+                    "counted": f"{type(model).__module__.split('.')[0].replace('export_zoo_satmae', 'own formulation on timm')} "
+                               f"{type(model).__name__}"}
+with open("zoo_counts.json", "w") as file:
+    json.dump({"versions": VERSIONS, "models": counts}, file, indent=1)
+    file.write("\n")
+print(json.dumps(counts, indent=1))

@@ -1,0 +1,18 @@
+//! The zoo: published weights whose model is a vision transformer of this crate, described as data, and finding out which
+//! of them a file may hold.
+//!
+//! Nothing here is trained, downloaded or computed: a [`Preset`] says how a model is built and what its input must be.
+
+mod clip;
+mod dino;
+mod input;
+mod mae;
+mod preset;
+mod recognise;
+mod supervised;
+mod table;
+
+pub use input::{InputUnit, Normalisation};
+pub use preset::{Family, Preset, preset, presets};
+pub use recognise::{Recognition, recognise};
+pub use table::zoo_page;

@@ -1,0 +1,262 @@
+//! Every model of the zoo against the published packages, from tiny checkpoints in the published containers: embedding,
+//! every block, output, pooled feature and gradients, on every compiled backend.
+
+mod support;
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::AutodiffBackend;
+use testkit::{Golden, golden_root};
+use vit_backbone::{
+    Family, GroundPositions, Interpolation, LoadOptions, LoadReport, Pooling, PositionTable,
+    UnusedReason, Vit, VitConfig, load_vit, pool, recognise,
+};
+
+use support::{close, gradient};
+
+/// Loads a golden's model from its own file, or from `weights`.
+fn load<B: AutodiffBackend>(golden: &Golden, weights: &str) -> (Vit<B>, LoadReport) {
+    let config: VitConfig = golden.metadata_json("config");
+    let path = golden_root().join("vit-backbone").join(weights);
+    let options = LoadOptions::default();
+    let (vit, report) = load_vit(path, Some(&config), &options, &B::Device::default()).unwrap();
+    assert!(report.missing.is_empty() && report.unknown().next().is_none());
+    (vit, report)
+}
+
+/// Every stage and every gradient of one golden.
+fn check<B: AutodiffBackend>(name: &str) -> LoadReport {
+    let golden = Golden::open(&format!("vit-backbone/zoo_{name}_golden.safetensors"));
+    check_from::<B>(&golden, &golden.metadata_json::<String>("weights"), &[])
+}
+
+fn check_from<B: AutodiffBackend>(
+    golden: &Golden,
+    weights: &str,
+    resolutions: &[f64],
+) -> LoadReport {
+    let device = B::Device::default();
+    let (mut vit, report) = load::<B>(golden, weights);
+    if !resolutions.is_empty() {
+        vit = vit.at_resolution(resolutions).unwrap();
+    }
+    let image = golden.tensor::<B, 4>("image", &device).require_grad();
+    let (mut x, mut state) = vit.embed(image.clone(), &());
+    close::<B>(x.clone().into_data(), golden, "embed");
+    for block in 0..vit.blocks.len() {
+        x = vit.run_blocks(x, &mut state, block..block + 1, &());
+        close::<B>(x.clone().into_data(), golden, &format!("block.{block}"));
+    }
+    let last = vit.final_norm(x, &());
+    close::<B>(last.clone().into_data(), golden, "final");
+
+    let mut loss = (last.clone() * last.clone() * golden.tensor("probe", &device)).sum();
+    if golden.names().any(|name| name == "feature") {
+        let feature = vit.project(pool(last, 1, Pooling::ClassToken));
+        close::<B>(feature.clone().into_data(), golden, "feature");
+        let probe: Tensor<B, 2> = golden.tensor("feature_probe", &device);
+        loss = loss + (feature.clone() * feature * probe).sum();
+    }
+    close::<B>(loss.clone().into_data(), golden, "loss");
+    let grads = loss.backward();
+    let mut gradients = 0;
+    for key in golden.names().filter_map(|name| name.strip_prefix("grad.")) {
+        let found = match key {
+            "image" => image.grad(&grads).unwrap().into_data(),
+            parameter => gradient(&vit, parameter, &grads),
+        };
+        close::<B>(found, golden, &format!("grad.{key}"));
+        gradients += 1;
+    }
+    assert!(gradients > 4, "{gradients} gradients");
+    report
+}
+
+fn mae<B: AutodiffBackend>() {
+    let report = check::<B>("mae");
+    assert_eq!(report.nested, "model");
+    assert!(
+        report
+            .unused
+            .iter()
+            .all(|u| u.reason == UnusedReason::Pretraining)
+            && report.unused.len() == 4
+    );
+}
+
+fn mae_on_a_wide_image<B: AutodiffBackend>() {
+    check::<B>("mae_wide");
+}
+
+/// The same model under the names of Cross-Scale MAE.
+fn cross_scale_mae<B: AutodiffBackend>() {
+    let golden = Golden::open("vit-backbone/zoo_mae_golden.safetensors");
+    let report = check_from::<B>(&golden, "zoo_cross_scale_weights.pth", &[]);
+    let key = &report
+        .loaded
+        .iter()
+        .find(|l| l.name == "pos_embed")
+        .unwrap()
+        .found
+        .key;
+    assert_eq!(key, "encoder_pos_embed");
+}
+
+fn scale_mae<B: AutodiffBackend>() {
+    for name in ["scale_mae", "scale_mae_each"] {
+        let golden = Golden::open(&format!("vit-backbone/zoo_{name}_golden.safetensors"));
+        let resolutions: Vec<f64> = golden.metadata_json("resolutions");
+        let report = check_from::<B>(&golden, "zoo_scale_mae_weights.pth", &resolutions);
+        let reason = |key: &str| {
+            report
+                .unused
+                .iter()
+                .find(|u| u.found.key == key)
+                .map(|u| u.reason)
+        };
+        assert_eq!(reason("pos_embed"), Some(UnusedReason::Declined));
+        assert_eq!(
+            reason("mask_token_decoder"),
+            Some(UnusedReason::Pretraining)
+        );
+    }
+}
+
+fn ground_positions_of_large_pixels<B: AutodiffBackend>() {
+    let golden = Golden::open("vit-backbone/zoo_ground_positions.safetensors");
+    let positions = PositionTable::<B>::Ground(GroundPositions {
+        dim: 128,
+        resolutions: golden.metadata_json("resolutions"),
+    });
+    let (grid, how) = ([14, 14], Interpolation::Antialiased);
+    let (prefix, patches) = positions.rows(0, grid, grid, how, &B::Device::default());
+    assert!(prefix.is_none());
+    close::<B>(patches.into_data(), &golden, "positions");
+}
+
+fn dino<B: AutodiffBackend>() {
+    check::<B>("dino");
+}
+
+fn dino_on_a_wide_image<B: AutodiffBackend>() {
+    check::<B>("dino_wide");
+}
+
+fn dino_mc_on_a_larger_image<B: AutodiffBackend>() {
+    let report = check::<B>("dino_mc_larger");
+    assert_eq!(
+        (report.nested.as_str(), report.prefix.as_str()),
+        ("teacher", "module.backbone.")
+    );
+}
+
+fn dinov2<B: AutodiffBackend>() {
+    check::<B>("dinov2");
+}
+
+fn dinov2_registers_on_a_wide_image<B: AutodiffBackend>() {
+    check::<B>("dinov2_reg4");
+}
+
+fn dinov2_giant<B: AutodiffBackend>() {
+    check::<B>("dinov2_giant");
+}
+
+/// DINOv2's own names; the position of its class token goes into the token.
+fn dinov2_of_its_authors<B: AutodiffBackend>() {
+    let report = check::<B>("dinov2_own");
+    let registers = report
+        .loaded
+        .iter()
+        .find(|l| l.name == "reg_token")
+        .unwrap();
+    assert_eq!(registers.found.key, "register_tokens");
+}
+
+fn supervised_on_a_tall_image<B: AutodiffBackend>() {
+    let report = check::<B>("supervised");
+    assert!(report.unused.iter().all(|u| u.reason == UnusedReason::Head));
+    assert_eq!(report.unused.len(), 2);
+}
+
+fn clip<B: AutodiffBackend>() {
+    let report = check::<B>("clip");
+    assert_eq!(report.prefix, "visual.");
+    assert!(
+        report
+            .unused
+            .iter()
+            .all(|u| u.reason == UnusedReason::Elsewhere)
+    );
+}
+
+fn clip_quick_gelu<B: AutodiffBackend>() {
+    check::<B>("clip_quick");
+}
+
+fn satmae_groups<B: AutodiffBackend>() {
+    let report = check::<B>("satmae");
+    // The pretraining file has no class part of the channel embedding; it is zero there.
+    assert!(
+        report
+            .assumed
+            .iter()
+            .any(|a| a.contains("channel_cls_embed"))
+    );
+}
+
+fn satmae_groups_finetuned<B: AutodiffBackend>() {
+    check::<B>("satmae_finetuned");
+}
+
+testkit::backend_matrix!(
+    mae,
+    mae_on_a_wide_image,
+    cross_scale_mae,
+    scale_mae,
+    ground_positions_of_large_pixels,
+    dino,
+    dino_on_a_wide_image,
+    dino_mc_on_a_larger_image,
+    dinov2,
+    dinov2_registers_on_a_wide_image,
+    dinov2_giant,
+    dinov2_of_its_authors,
+    supervised_on_a_tall_image,
+    clip,
+    clip_quick_gelu,
+    satmae_groups,
+    satmae_groups_finetuned,
+);
+
+/// Every file is recognised as what it is.
+#[test]
+fn families_are_recognised() {
+    for (file, families) in [
+        ("zoo_mae_weights.pth", vec![Family::Mae]),
+        ("zoo_cross_scale_weights.pth", vec![Family::Mae]),
+        ("zoo_scale_mae_weights.pth", vec![Family::ScaleMae]),
+        (
+            "zoo_dino_weights.pth",
+            vec![Family::Dino, Family::Supervised],
+        ),
+        ("zoo_dino_mc_weights.pth", vec![Family::Dino]),
+        ("zoo_dinov2_weights.safetensors", vec![Family::DinoV2]),
+        ("zoo_dinov2_reg4_weights.safetensors", vec![Family::DinoV2]),
+        ("zoo_dinov2_giant_weights.safetensors", vec![Family::DinoV2]),
+        (
+            "zoo_supervised_weights.safetensors",
+            vec![Family::Supervised],
+        ),
+        ("zoo_clip_weights.safetensors", vec![Family::Clip]),
+        ("zoo_clip_quick_weights.pth", vec![Family::Clip]),
+        ("zoo_satmae_weights.pth", vec![Family::GroupMae]),
+        ("zoo_satmae_finetuned_weights.pth", vec![Family::GroupMae]),
+    ] {
+        let found = recognise(golden_root().join("vit-backbone").join(file))
+            .unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert_eq!(found.families, families, "{file}: {found}");
+        // No published model is as small.
+        assert!(found.presets.is_empty(), "{file}: {:?}", found.presets);
+        assert!(found.only().is_err());
+    }
+}

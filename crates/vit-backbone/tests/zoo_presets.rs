@@ -1,0 +1,292 @@
+//! The presets at full size: parameter counts of the published packages, and recognition from headers of published shapes.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use burn_flex::Flex;
+use serde::Deserialize;
+use testkit::{Golden, golden_root};
+use vit_backbone::{
+    BackboneError, ChannelGroups, Dtype, Family, Heads, Interpolation, LoadOptions, PositionKind,
+    Vit, VitConfig, fingerprint, load_vit, preset, presets, recognise, save_vit, zoo_page,
+};
+
+use support::sparse;
+
+#[derive(Deserialize)]
+struct Counts {
+    models: BTreeMap<String, Count>,
+}
+
+#[derive(Deserialize)]
+struct Count {
+    trainable: usize,
+    total: usize,
+}
+
+#[test]
+fn parameter_counts_are_the_published_ones() {
+    let mut counts = Golden::json::<Counts>("vit-backbone/zoo_counts.json").models;
+    for preset in presets() {
+        let count = counts
+            .remove(preset.name)
+            .unwrap_or_else(|| panic!("{} was not counted", preset.name));
+        let config = preset.config();
+        assert_eq!(
+            (config.parameter_count(), config.stored_count()),
+            (count.trainable, count.total),
+            "{}",
+            preset.name
+        );
+    }
+    assert!(counts.is_empty(), "{:?}", counts.keys());
+    let scale_mae = preset("scale_mae_vit_large").unwrap().config();
+    assert_eq!(scale_mae.parameter_count(), 303_097_856);
+}
+
+#[test]
+fn the_page_is_the_generated_one() {
+    let page = golden_root().join("../../docs/zoo.md");
+    assert_eq!(
+        std::fs::read_to_string(page).unwrap(),
+        zoo_page(),
+        "write it again: cargo run -p vit-backbone --example zoo_page > docs/zoo.md"
+    );
+}
+
+/// Names and shapes of a plain preset in timm's naming.
+fn shapes(config: &VitConfig) -> Vec<(String, Vec<usize>)> {
+    let d = config.dim;
+    let p = config.patch_size;
+    let mut list: Vec<(String, Vec<usize>)> = vec![
+        ("cls_token".into(), vec![1, 1, d]),
+        ("pos_embed".into(), vec![1, config.position_rows(), d]),
+        ("norm.weight".into(), vec![d]),
+        ("norm.bias".into(), vec![d]),
+        (
+            "patch_embed.proj.weight".into(),
+            vec![d, config.in_channels, p, p],
+        ),
+        ("patch_embed.proj.bias".into(), vec![d]),
+    ];
+    for block in 0..config.depth {
+        for (name, shape) in [
+            ("norm1.weight", vec![d]),
+            ("norm1.bias", vec![d]),
+            ("attn.qkv.weight", vec![3 * d, d]),
+            ("attn.qkv.bias", vec![3 * d]),
+            ("attn.proj.weight", vec![d, d]),
+            ("attn.proj.bias", vec![d]),
+            ("norm2.weight", vec![d]),
+            ("norm2.bias", vec![d]),
+            ("mlp.fc1.weight", vec![config.mlp_dim, d]),
+            ("mlp.fc1.bias", vec![config.mlp_dim]),
+            ("mlp.fc2.weight", vec![d, config.mlp_dim]),
+            ("mlp.fc2.bias", vec![d]),
+        ] {
+            list.push((format!("blocks.{block}.{name}"), shape));
+        }
+    }
+    list
+}
+
+#[test]
+fn presets_are_found_by_their_shapes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let with = |name: &str, extra: &[(&str, &[usize])]| {
+        let mut tensors = shapes(&preset(name).unwrap().config());
+        for (name, shape) in extra {
+            tensors.push(((*name).to_owned(), shape.to_vec()));
+        }
+        sparse(&path, &tensors);
+        recognise(&path).unwrap()
+    };
+    let names = |found: &vit_backbone::Recognition| {
+        found.presets.iter().map(|p| p.name).collect::<Vec<_>>()
+    };
+
+    let found = with(
+        "augreg_vit_base_8",
+        &[("head.weight", &[9, 768]), ("head.bias", &[9])],
+    );
+    assert_eq!(found.families, [Family::Supervised]);
+    assert_eq!(found.only().unwrap().name, "augreg_vit_base_8");
+
+    // Weights that differ in what they were trained on only: the caller must say which.
+    let found = with(
+        "mae_vit_large",
+        &[
+            ("mask_token", &[1, 1, 512]),
+            ("decoder_embed.weight", &[512, 1024]),
+        ],
+    );
+    assert_eq!(found.families, [Family::Mae]);
+    assert_eq!(names(&found), ["mae_vit_large", "satmae_rgb_vit_large"]);
+    let text = found.only().unwrap_err().to_string();
+    assert!(text.contains("satmae_rgb_vit_large"), "{text}");
+
+    let found = with("dino_vit_small_8", &[]);
+    assert_eq!(found.families, [Family::Dino, Family::Supervised]);
+    assert_eq!(names(&found), ["dino_vit_small_8", "dino_mc_vit_small_8"]);
+
+    let found = with(
+        "scale_mae_vit_large",
+        &[("mask_token_decoder", &[1, 1, 512])],
+    );
+    assert_eq!(found.only().unwrap().name, "scale_mae_vit_large");
+}
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    golden_root().join("vit-backbone").join(name)
+}
+
+fn load(name: &str, config: &VitConfig) -> Result<Vit<Flex>, BackboneError> {
+    let options = LoadOptions::default();
+    Ok(load_vit(fixture(name), Some(config), &options, &Default::default())?.0)
+}
+
+fn config_of(golden: &str) -> VitConfig {
+    Golden::open(&format!("vit-backbone/zoo_{golden}_golden.safetensors")).metadata_json("config")
+}
+
+/// Each model is written under timm's names with its configuration and is the same model when it is read again.
+#[test]
+fn every_model_survives_saving() {
+    let folder = tempfile::tempdir().unwrap();
+    for (golden, weights) in [
+        ("mae", "zoo_mae_weights.pth"),
+        ("scale_mae", "zoo_scale_mae_weights.pth"),
+        ("dino", "zoo_dino_mc_weights.pth"),
+        ("dinov2_reg4", "zoo_dinov2_reg4_weights.safetensors"),
+        ("dinov2_giant", "zoo_dinov2_giant_weights.safetensors"),
+        ("clip_quick", "zoo_clip_quick_weights.pth"),
+        ("satmae", "zoo_satmae_weights.pth"),
+        ("satmae_finetuned", "zoo_satmae_finetuned_weights.pth"),
+    ] {
+        let config = config_of(golden);
+        let vit = load(weights, &config).unwrap();
+        let path = folder.path().join(format!("{golden}.safetensors"));
+        save_vit(&vit, &config, &path, Dtype::F32, &BTreeMap::new()).unwrap();
+        let options = LoadOptions::default();
+        let (again, report) = load_vit::<Flex>(&path, None, &options, &Default::default()).unwrap();
+        assert_eq!(report.config, config, "{golden}");
+        assert_eq!(fingerprint(&again), fingerprint(&vit), "{golden}");
+        // Another interpolation has the same tensors; only the stored configuration tells.
+        let other = VitConfig {
+            interpolation: match config.interpolation {
+                Interpolation::Bicubic => Interpolation::Antialiased,
+                _ => Interpolation::Bicubic,
+            },
+            ..config
+        };
+        let text = load_vit::<Flex>(&path, Some(&other), &options, &Default::default())
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
+        assert!(text.contains("interpolation is"), "{text}");
+    }
+}
+
+#[test]
+fn resolutions_are_checked() {
+    let device = Default::default();
+    let ground = VitConfig {
+        image_size: 8,
+        patch_size: 4,
+        dim: 8,
+        depth: 1,
+        heads: 2,
+        mlp_dim: 8,
+        positions: PositionKind::SinCosGround,
+        ..VitConfig::default()
+    };
+    let vit = Vit::<Flex>::init(&ground, 1, &device).unwrap();
+    for wrong in [&[][..], &[0.0], &[-1.0], &[f64::NAN], &[1.0, f64::INFINITY]] {
+        assert!(vit.at_resolution(wrong).is_err(), "{wrong:?}");
+    }
+    let other = VitConfig {
+        positions: PositionKind::Learned,
+        ..ground
+    };
+    let vit = Vit::<Flex>::init(&other, 1, &device).unwrap();
+    assert!(vit.at_resolution(&[1.0]).is_err());
+}
+
+/// What was saved before the options of the zoo existed reads as it did, and new options are compared.
+#[test]
+fn options_that_are_not_written_have_their_defaults() {
+    let plain = serde_json::to_string(&VitConfig::default()).unwrap();
+    for field in [
+        "interpolation",
+        "channel_groups",
+        "pre_norm",
+        "patch_bias",
+        "projection",
+    ] {
+        assert!(!plain.contains(field), "{plain}");
+    }
+    let every = VitConfig {
+        patch_bias: false,
+        pre_norm: true,
+        projection: Some(8),
+        interpolation: Interpolation::BicubicOffset,
+        channel_groups: Some(ChannelGroups {
+            groups: vec![vec![0], vec![1, 2]],
+            dim: 64,
+        }),
+        ..VitConfig::default()
+    };
+    let text = serde_json::to_string(&every).unwrap();
+    assert_eq!(serde_json::from_str::<VitConfig>(&text).unwrap(), every);
+}
+
+/// What names and shapes say of a configuration is read off them; what they do not say is assumed and reported.
+#[test]
+fn configurations_are_inferred_from_every_naming() {
+    for (golden, weights) in [
+        ("mae", "zoo_mae_weights.pth"),
+        ("mae", "zoo_cross_scale_weights.pth"),
+        ("dino", "zoo_dino_weights.pth"),
+        ("dinov2_reg4", "zoo_dinov2_reg4_weights.safetensors"),
+        ("dinov2_own", "zoo_dinov2_own_weights.pth"),
+        ("supervised", "zoo_supervised_weights.safetensors"),
+        ("clip", "zoo_clip_weights.safetensors"),
+    ] {
+        let options = LoadOptions {
+            heads: Heads::Given(3),
+            ..LoadOptions::default()
+        };
+        let (_, report) =
+            load_vit::<Flex>(fixture(weights), None, &options, &Default::default()).unwrap();
+        let expected = VitConfig {
+            interpolation: Interpolation::Antialiased,
+            ..config_of(golden)
+        };
+        assert_eq!(report.config, expected, "{weights}");
+    }
+    let options = LoadOptions {
+        heads: Heads::Given(3),
+        ..LoadOptions::default()
+    };
+    let (_, report) = load_vit::<Flex>(
+        fixture("zoo_clip_quick_weights.pth"),
+        None,
+        &options,
+        &Default::default(),
+    )
+    .unwrap();
+    assert!(report.assumed.iter().any(|a| a.contains("QuickGELU")));
+    // Which channels form a group is stored nowhere.
+    let text = load_vit::<Flex>(
+        fixture("zoo_satmae_weights.pth"),
+        None,
+        &options,
+        &Default::default(),
+    )
+    .map(|_| ())
+    .unwrap_err()
+    .to_string();
+    assert!(text.contains("group"), "{text}");
+}
