@@ -16,8 +16,8 @@ pub const NEUTRAL: f64 = 0.0;
 /// Smaller denominators count as zero. Reflectances are of order 0.01 to 1.
 pub const SMALLEST_DENOMINATOR: f64 = 1e-6;
 
-/// Larger values count as infinite: their squares would not fit a single-precision number.
-pub const LARGEST: f64 = 1e18;
+/// Larger values count as infinite: the sum of the squares of a patch's pixels would not fit a single-precision number.
+pub const LARGEST: f64 = 1e15;
 
 /// What formulas are computed with.
 pub trait Pixels: Clone {

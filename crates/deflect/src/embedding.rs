@@ -61,7 +61,7 @@ impl<B: Backend> SpectralEmbedding<B> {
 
     /// Tokens of the pretrained embedding and the spectral stream, `x_P` and `x_A`, `[batch, prefix + patches, dim]` each.
     ///
-    /// RGB values that are NaN, infinite or beyond 1e18 count as 0, the mean of normalised images. A patch without a single valid
+    /// RGB values that are NaN, infinite or beyond 1e15 count as 0, the mean of normalised images. A patch without a single valid
     /// pixel has `x_A = 0`: beyond RGB, nothing is known of it.
     ///
     /// # Panics

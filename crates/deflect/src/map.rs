@@ -37,6 +37,7 @@ pub struct FixedAffine<B: Backend> {
 
 /// The map `T` of one of three kinds.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // One map per adapter: the unused bytes do not matter, a box would be no module.
 pub enum SpectralMap<B: Backend> {
     /// One trained affine map.
     Linear(Affine<B>),

@@ -122,7 +122,6 @@ fn check<B: AutodiffBackend>(case: &str) {
         close("norm_loss", norm_loss.clone().into_data());
         loss = loss + norm_loss;
     }
-    close("loss", loss.clone().into_data());
     let gradients = loss.backward();
     let mut compare = Compare::<B> {
         path: Vec::new(),

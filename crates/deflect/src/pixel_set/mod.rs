@@ -1,19 +1,27 @@
 //! The pixel set of a patch: what is known of its spectra when their places are forgotten.
 //!
 //! Every pixel gives a number per feature (a band, an index); the numbers of a patch's pixels, on all dates, are pooled by
-//! statistics that do not depend on their order. A pixel whose band is NaN, infinite, beyond 1e18 in size, equal to the
+//! statistics that do not depend on their order. A pixel whose band is NaN, infinite, beyond 1e15 in size, equal to the
 //! no-data value or masked is left out of those features that need the band. Where no pixel is left, the number is *unknown*.
+
+mod host;
+
+use std::collections::BTreeMap;
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Int, Tensor, TensorData};
 use vit_backbone::{InitRule, SeededInit};
 
 use crate::arithmetic::{LARGEST, Pixels};
+use crate::bands::Role;
 use crate::config::{PixelSetConfig, Statistic};
 use crate::error::{DeflectError, invalid};
 use crate::features::{Feature, Source, choose};
 use crate::spectrum::Spectrum;
 use crate::statistics::summarise;
+
+/// Parts of the names of backends whose tensors lie on the host, with and without differentiation.
+const HOST_BACKENDS: [&str; 2] = ["flex", "ndarray"];
 
 /// The plan by which patches become numbers; it holds no tensor and knows no backbone but the side of its patches.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,6 +160,30 @@ impl PixelSet {
     pub fn pool<B: Backend>(&self, image: Tensor<B, 4>) -> Pooled<B> {
         self.check_image(image.dims())
             .unwrap_or_else(|error| panic!("{error}"));
+        let backend = B::name(&image.device());
+        if HOST_BACKENDS.iter().any(|name| backend.contains(name)) {
+            self.pool_on_host(image)
+        } else {
+            self.pool_composed(image)
+        }
+    }
+
+    /// For tensors that lie on the host; elsewhere the image would be copied there and the numbers back.
+    fn pool_on_host<B: Backend>(&self, image: Tensor<B, 4>) -> Pooled<B> {
+        let (shape, device) = (image.dims(), image.device());
+        let data = image.into_data().convert::<f32>();
+        let numbers: Vec<f32> = data.iter::<f32>().collect();
+        let [batch, _, height, width] = shape;
+        let patches = (height / self.patch_size) * (width / self.patch_size);
+        let [values, known] = host::pool(self, &numbers, shape).map(|numbers| {
+            let shape = [batch, patches, self.len()];
+            Tensor::from_data(TensorData::new(numbers, shape), &device)
+        });
+        Pooled { values, known }
+    }
+
+    /// For every other backend.
+    fn pool_composed<B: Backend>(&self, image: Tensor<B, 4>) -> Pooled<B> {
         let (bands, valid) = self.bands(image);
         let (values, valid) = self.per_pixel(bands, valid);
         let [batch, patches, features, _] = values.dims();
@@ -163,6 +195,12 @@ impl PixelSet {
             values: values.reshape(flat),
             known: known.reshape(flat),
         }
+    }
+
+    /// Centre wavelength of a role's band, nm; a choice of features makes sure that there is one where it is needed.
+    fn wavelength(&self, roles: &BTreeMap<Role, usize>, role: Role) -> f64 {
+        let band = roles.get(&role).map(|band| &self.spectrum.bands[*band]);
+        band.and_then(|band| band.wavelength_nm).unwrap_or(f64::NAN)
     }
 
     /// Physical values of the needed bands, 0 where invalid, and 1 where valid: `[batch, patches, bands, pixels]` each.
@@ -203,6 +241,7 @@ impl PixelSet {
         let scale = row(bands.iter().map(|band| band.scale).collect());
         let offset = row(bands.iter().map(|band| band.offset).collect());
         let physical = raw.where_or(valid.clone(), 0.0) * scale + offset;
+        let valid = valid.bool_and(physical.size_within(0.0, LARGEST));
         (physical.where_or(valid.clone(), 0.0), valid.float())
     }
 
@@ -252,10 +291,7 @@ impl PixelSet {
         // Every needed band is among them: `needed` was collected from the features.
         let place = |band: &usize| self.needed.binary_search(band).unwrap_or(0);
         let roles = self.spectrum.roles().unwrap_or_default();
-        let wavelength = |role| {
-            let band = roles.get(&role).map(|band| &self.spectrum.bands[*band]);
-            band.and_then(|band| band.wavelength_nm).unwrap_or(f64::NAN)
-        };
+        let wavelength = |role| self.wavelength(&roles, role);
         let of_role = |role| {
             let band = roles.get(&role).map_or(0, place);
             bands.clone().narrow(2, band, 1)
