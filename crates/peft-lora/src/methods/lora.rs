@@ -14,7 +14,7 @@ use vit_backbone::{
 };
 
 use super::{BiasSite, BitFit};
-use crate::config::BitFitConfig;
+use crate::config::{BitFitConfig, invalid};
 use crate::draw::{normal, torch_default};
 use crate::error::PeftError;
 use crate::lora_config::{LoraBias, LoraConfig, LoraInit};
@@ -66,17 +66,29 @@ impl<B: Backend> Lora<B> {
         if lora.bias == LoraBias::All {
             BitFitConfig::default().check(config)?;
         }
-        let maps = plan(lora, config)?.into_iter().map(|plan| {
-            let down = draw_down(&plan, lora.init, seed);
-            let down = Tensor::from_data(TensorData::new(down, [plan.inputs, plan.rank]), device);
-            let up = Tensor::zeros([plan.rank, plan.outputs], device);
-            LoraMap {
-                down: trainable(down),
-                up: trainable(up),
-                plan,
-            }
-        });
-        Ok(Self::from_maps(maps.collect(), lora, base, config))
+        let maps = draw_maps(lora, config, seed, device)?;
+        Ok(Self::from_maps(maps, lora, base, config))
+    }
+
+    /// As [`Lora::init`] for a configuration that trains no biases, for which no base is needed.
+    ///
+    /// # Errors
+    /// What [`plan`] reports; [`PeftError::InvalidConfig`] when biases are asked for.
+    pub fn without_biases(
+        lora: &LoraConfig,
+        config: &VitConfig,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<Self, PeftError> {
+        if lora.bias != LoraBias::None {
+            return Err(invalid(
+                "bias",
+                "trained biases",
+                "`none`, where no base is at hand",
+            ));
+        }
+        let maps = draw_maps(lora, config, seed, device)?;
+        Ok(Self::of(maps, BitFit { biases: Vec::new() }, lora, config))
     }
 
     /// An adapter of maps that are already there, with the biases of `base`.
@@ -88,6 +100,10 @@ impl<B: Backend> Lora<B> {
     ) -> Self {
         let sites = maps.iter().map(|map| map.plan.target.site);
         let biases = bias_sites(lora.bias, sites, base);
+        Self::of(maps, biases, lora, config)
+    }
+
+    fn of(maps: Vec<LoraMap<B>>, biases: BitFit<B>, lora: &LoraConfig, config: &VitConfig) -> Self {
         Self {
             maps,
             biases,
@@ -177,6 +193,26 @@ impl<B: Backend> Lora<B> {
         self.biases.merge_into(merged);
         Ok(())
     }
+}
+
+/// The planned maps, `A` drawn and `B` zero.
+fn draw_maps<B: Backend>(
+    lora: &LoraConfig,
+    config: &VitConfig,
+    seed: u64,
+    device: &B::Device,
+) -> Result<Vec<LoraMap<B>>, PeftError> {
+    let maps = plan(lora, config)?.into_iter().map(|plan| {
+        let down = draw_down(&plan, lora.init, seed);
+        let down = Tensor::from_data(TensorData::new(down, [plan.inputs, plan.rank]), device);
+        let up = Tensor::zeros([plan.rank, plan.outputs], device);
+        LoraMap {
+            down: trainable(down),
+            up: trainable(up),
+            plan,
+        }
+    });
+    Ok(maps.collect())
 }
 
 impl<B: Backend> Seam<B> for Lora<B> {
