@@ -2,7 +2,7 @@
 
 use burn::backend::Autodiff;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Distribution, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use burn_flex::Flex;
 use burn_ndarray::NdArray;
 
@@ -19,17 +19,22 @@ fn difference(found: &TensorData, reference: &TensorData) -> f64 {
     error / size
 }
 
+/// Numbers between -3 and 3, drawn on the host: the backends' generators are shared by all tests of the process.
 fn random(shape: &[usize], seed: u64) -> TensorData {
-    <NdArray<f32> as Backend>::seed(&Default::default(), seed);
-    let count = shape.iter().product::<usize>();
-    let flat = Tensor::<NdArray<f32>, 1>::random(
-        [count],
-        Distribution::Normal(0.0, 1.5),
-        &Default::default(),
-    );
-    let mut data = flat.into_data();
-    data.shape = shape.to_vec().into();
-    data
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    // SplitMix64 (Steele, Lea and Flood 2014).
+    let mut uniform = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) as f64 / u64::MAX as f64
+    };
+    let count = shape.iter().product();
+    let values: Vec<f32> = (0..count)
+        .map(|_| (2.0 * (uniform() + uniform() + uniform()) - 3.0) as f32)
+        .collect();
+    TensorData::new(values, shape)
 }
 
 /// Runs `f` on both backends; gives output and gradients of the inputs, in this order, of both.
