@@ -8,10 +8,10 @@
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use peft_lora::trainable;
 use vit_backbone::{Attention, InitRule, SeededInit, VitConfig};
 
 use crate::config::{AttentionConfig, Part, ScoreScale, StreamNorm};
-use crate::params::trainable;
 
 /// The new maps of one block.
 #[derive(Module, Debug)]

@@ -6,13 +6,13 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use peft_lora::trainable;
 use vit_backbone::{SeededInit, TokenEmbed, VitConfig};
 
 use crate::arithmetic::{LARGEST, Pixels};
 use crate::config::{EmbeddingConfig, NormMatch, PixelSetConfig, PrefixRows};
 use crate::map::SpectralMap;
 use crate::norms::{SHORTEST, ratio, token_norms};
-use crate::params::trainable;
 use crate::pixel_set::PixelSet;
 use crate::standardise::{Standardisation, Standardise};
 

@@ -12,23 +12,22 @@
 //! `attention.0.up.2`, in the shapes of the module (`[inputs, outputs]`); `standardisation.mean` and `.std` are the training statistics.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use peft_lora::{BaseCheck, BaseIdentity, LoadOptions, PeftError};
+use peft_lora::peft_format::read_capped;
+use peft_lora::{BaseCheck, BaseIdentity, LoadOptions, PeftError, trainable};
 use safetensors::tensor::{Metadata, TensorView};
 use safetensors::{Dtype, SafeTensors};
 use vit_backbone::VitConfig;
 
 use crate::adapter::Deflect;
 use crate::config::DeflectConfig;
-use crate::error::{DeflectError, invalid};
+use crate::error::DeflectError;
 use crate::map::{FixedAffine, SpectralMap};
-use crate::params::trainable;
 use crate::standardise::Standardisation;
 
 /// The layout written, and the newest one read.
@@ -65,7 +64,7 @@ impl<B: Backend> Deflect<B> {
     /// Writes the adapter with its configuration and statistics; a file that is there is replaced.
     ///
     /// # Errors
-    /// [`PeftError::NotFinite`] for diverged weights, [`PeftError::Io`], [`DeflectError::InvalidConfig`] for a malformed hash.
+    /// [`PeftError::NotFinite`] for diverged weights, [`PeftError::Io`], [`PeftError::InvalidConfig`] for a malformed hash.
     pub fn save(&self, path: &Path, base: &BaseIdentity) -> Result<(), DeflectError> {
         let tensors = host_tensors(self);
         for (name, (_, values)) in &tensors {
@@ -93,8 +92,8 @@ impl<B: Backend> Deflect<B> {
                 serde_json::to_string(&statistics.names).map_err(json)?,
             ),
         ]);
+        base.check()?;
         if let Some(hash) = &base.sha256 {
-            check_hash(hash)?;
             metadata.insert(BASE_HASH.to_owned(), hash.clone());
         }
         if let Some(name) = &base.name {
@@ -115,11 +114,11 @@ impl<B: Backend> Deflect<B> {
         options: &LoadOptions,
         device: &B::Device,
     ) -> Result<LoadedDeflect<B>, DeflectError> {
-        let bytes = read_capped(path)?;
+        let bytes = read_capped(path, LIMIT)?;
         let (header, mut tensors) = from_bytes(path, &bytes)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let config = read_header(path, &metadata)?;
-        let base = check_base(path, metadata.get(BASE_HASH), options)?;
+        let base = BaseCheck::of(path, metadata.get(BASE_HASH).map(String::as_str), options)?;
         let statistics = take_statistics(path, &metadata, &mut tensors)?;
         let adapter = Self::init(&config, vit, &statistics, 0, device)?;
         let mut expected = host_tensors(&adapter);
@@ -322,40 +321,6 @@ fn check_names(
     Ok(())
 }
 
-fn check_base(
-    path: &Path,
-    recorded: Option<&String>,
-    options: &LoadOptions,
-) -> Result<BaseCheck, DeflectError> {
-    if let Some(hash) = &options.base_sha256 {
-        check_hash(hash)?;
-    }
-    match (recorded, &options.base_sha256) {
-        (Some(expected), Some(found)) if expected == found => Ok(BaseCheck::Same),
-        (Some(_), Some(_)) if options.allow_other_base => Ok(BaseCheck::Other),
-        (Some(expected), Some(found)) => Err(PeftError::OtherBase {
-            path: path.to_owned(),
-            expected: expected.clone(),
-            found: found.clone(),
-        }
-        .into()),
-        _ => Ok(BaseCheck::Unknown),
-    }
-}
-
-/// Refuses what is not a SHA-256 in lowercase hexadecimal digits.
-fn check_hash(hash: &str) -> Result<(), DeflectError> {
-    if hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        Ok(())
-    } else {
-        Err(invalid(
-            "base_sha256",
-            hash,
-            "64 lowercase hexadecimal digits",
-        ))
-    }
-}
-
 fn io<'a>(
     path: &'a Path,
     action: &'static str,
@@ -367,24 +332,6 @@ fn io<'a>(
             source,
         }
         .into()
-    }
-}
-
-fn read_capped(path: &Path) -> Result<Vec<u8>, DeflectError> {
-    let file = File::open(path).map_err(io(path, "open"))?;
-    let mut bytes = Vec::new();
-    // `take`: a special file may hold more than its metadata says.
-    file.take(LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io(path, "read"))?;
-    match bytes.len() as u64 {
-        size if size > LIMIT => Err(PeftError::TooLarge {
-            path: path.to_owned(),
-            size,
-            limit: LIMIT,
-        }
-        .into()),
-        _ => Ok(bytes),
     }
 }
 

@@ -51,7 +51,6 @@ mod formula;
 mod indices;
 mod map;
 mod norms;
-mod params;
 mod pixel_set;
 mod spectrum;
 mod standardise;

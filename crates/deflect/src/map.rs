@@ -3,10 +3,10 @@
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use peft_lora::trainable;
 use vit_backbone::{InitRule, SeededInit};
 
 use crate::config::MapConfig;
-use crate::params::trainable;
 
 /// One affine map, `x W + b`.
 #[derive(Module, Debug)]

@@ -108,19 +108,8 @@ fn forms() -> Vec<Form> {
     ]
 }
 
-/// Makes a generic test of one promise over every form.
-macro_rules! over_every_form {
-    ($($check:ident),+ $(,)?) => {
-        $(fn $check<B: AutodiffBackend>() {
-            for form in forms() {
-                behaviour::$check::<B>(&form);
-            }
-        })+
-        testkit::backend_matrix!($($check),+);
-    };
-}
-
-over_every_form!(
+testkit::over_every!(
+    forms:
     identity_at_initialisation,
     survives_a_round_trip,
     every_parameter_gets_a_gradient,

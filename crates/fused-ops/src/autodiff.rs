@@ -1,10 +1,11 @@
 //! What the differentiable operations share.
 
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, OpsKind};
 use burn_flex::{Flex, FlexTensor};
 
-use crate::dispatch::{AdFlex, Tracked};
+use crate::dispatch::Tracked;
 use crate::values::contiguous;
 
 /// Records `operation` on `parents` with what its backward pass needs, if any parent wants a gradient.
@@ -19,7 +20,7 @@ where
 {
     let nodes = std::array::from_fn(|i| parents[i].node.clone());
     match operation
-        .prepare::<<AdFlex as Strategy>::Of>(nodes)
+        .prepare::<NoCheckpointing>(nodes)
         .compute_bound()
         .stateful()
     {
@@ -38,19 +39,6 @@ macro_rules! give {
     };
 }
 pub(crate) use give;
-
-/// The checkpointing strategy of a backend with automatic differentiation.
-pub(crate) trait Strategy {
-    type Of: burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-}
-
-impl<B, C> Strategy for burn::backend::Autodiff<B, C>
-where
-    B: burn::tensor::backend::Backend,
-    C: burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy,
-{
-    type Of = C;
-}
 
 /// The gradient that reached a node.
 pub(crate) fn arrived<S, const N: usize>(

@@ -3,12 +3,13 @@
 use std::any::Any;
 
 use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorPrimitive};
 use burn_flex::{Flex, FlexTensor};
 
 /// Flex with automatic differentiation.
-pub(crate) type AdFlex = Autodiff<Flex>;
+pub(crate) type AdFlex = Autodiff<Flex, NoCheckpointing>;
 
 /// A tensor of flex's with automatic differentiation.
 pub(crate) type Tracked = <AdFlex as burn::tensor::backend::BackendTypes>::FloatTensorPrimitive;
@@ -24,7 +25,10 @@ pub(crate) enum On<const N: usize> {
 /// The primitives of `tensors` if they are flex's f32 ones, else nothing.
 pub(crate) fn on_flex<B: Backend, const N: usize>(tensors: [&dyn Erased<B>; N]) -> Option<On<N>> {
     if is::<B, Flex>() {
-        let found = tensors.map(|t| downcast::<FlexTensor>(t.primitive())?.filter_f32());
+        let found = tensors.map(|t| {
+            let plain = downcast::<FlexTensor>(t.primitive())?;
+            (plain.dtype() == DType::F32).then_some(plain)
+        });
         return all(found).map(On::Flex);
     }
     if is::<B, AdFlex>() {
@@ -55,16 +59,6 @@ pub(crate) trait Erased<B: Backend> {
 impl<B: Backend, const D: usize> Erased<B> for Tensor<B, D> {
     fn primitive(&self) -> Box<dyn Any> {
         Box::new(self.clone().into_primitive().tensor())
-    }
-}
-
-trait F32 {
-    fn filter_f32(self) -> Option<FlexTensor>;
-}
-
-impl F32 for FlexTensor {
-    fn filter_f32(self) -> Option<FlexTensor> {
-        (self.dtype() == DType::F32).then_some(self)
     }
 }
 

@@ -29,6 +29,7 @@ pub use methods::{
     Nonlinearity, NormTuning, Scratch, SiteBias, Slr, SlrConfig, SlrMap, SlrPatch, SlrPatchInit,
     Vpt, VptConfig,
 };
+pub use params::{trainable, trainable_copy};
 pub use peft_format::{
     BaseCheck, BaseIdentity, HostArray, LoadOptions, LoadReport, LoadedAdapter, SavedHead,
 };

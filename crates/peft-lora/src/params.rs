@@ -8,12 +8,12 @@ use crate::error::PeftError;
 
 /// A new trainable parameter with these values. It is initialised at once: burn's lazily drawn parameters would be drawn
 /// again by every clone.
-pub(crate) fn trainable<B: Backend, const D: usize>(values: Tensor<B, D>) -> Param<Tensor<B, D>> {
+pub fn trainable<B: Backend, const D: usize>(values: Tensor<B, D>) -> Param<Tensor<B, D>> {
     Param::initialized(ParamId::new(), values.detach().require_grad())
 }
 
 /// A copy of a module in which every parameter is new and trainable, whatever the original's gradient settings.
-pub(crate) fn trainable_copy<B: Backend, M: Module<B>>(module: &M) -> M {
+pub fn trainable_copy<B: Backend, M: Module<B>>(module: &M) -> M {
     struct Fresh;
     impl<B: Backend> ModuleMapper<B> for Fresh {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {

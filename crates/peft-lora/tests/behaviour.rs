@@ -202,19 +202,8 @@ fn methods() -> Vec<Method> {
     .into()
 }
 
-/// Makes a generic test of one promise over every method.
-macro_rules! over_every_method {
-    ($($check:ident),+ $(,)?) => {
-        $(fn $check<B: AutodiffBackend>() {
-            for method in methods() {
-                behaviour::$check::<B>(&method);
-            }
-        })+
-        testkit::backend_matrix!($($check),+);
-    };
-}
-
-over_every_method!(
+testkit::over_every!(
+    methods:
     identity_at_initialisation,
     merged_equals_unmerged,
     survives_a_round_trip,

@@ -2,15 +2,18 @@
 //! and the methods that PEFT lacks as an independent PyTorch formulation of each writes them. The same logits, the same
 //! gradients, the same files when written again.
 
+mod peft_model;
+
 use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
-use peft_lora::{HostArray, LoadOptions, LoadedAdapter, MethodConfig, PeftAdapter, SavedHead};
+use peft_lora::{MethodConfig, PeftAdapter};
+use peft_model::{base, head, load};
 use safetensors::SafeTensors;
 use testkit::{Golden, Tolerance, assert_close, golden_root};
-use vit_backbone::{Pooling, Vit, VitConfig, load_vit, pool};
+use vit_backbone::{Pooling, pool};
 
 /// Cases with the method that they hold.
 const CASES: [(&str, &str); 11] = [
@@ -26,59 +29,6 @@ const CASES: [(&str, &str); 11] = [
     ("vpt_shallow", "vpt"),
     ("vpt_deep", "vpt"),
 ];
-
-/// The model of `assets/golden/peft-lora/export_peft.py`.
-fn config() -> VitConfig {
-    VitConfig {
-        image_size: 16,
-        patch_size: 4,
-        dim: 16,
-        depth: 2,
-        heads: 2,
-        mlp_dim: 32,
-        ..VitConfig::default()
-    }
-}
-
-fn base<B: Backend>() -> Vit<B> {
-    let path = golden_root().join("peft-lora/base.safetensors");
-    load_vit::<B>(
-        path,
-        Some(&config()),
-        &Default::default(),
-        &B::Device::default(),
-    )
-    .unwrap()
-    .0
-    .no_grad()
-}
-
-fn load<B: Backend>(case: &str, base: &Vit<B>) -> LoadedAdapter<B> {
-    let directory = golden_root().join("peft-lora").join(case);
-    let options = LoadOptions::default();
-    PeftAdapter::load(&directory, base, &config(), &options, &B::Device::default()).unwrap()
-}
-
-/// The head of the file, or of the model it was made for: weight `[classes, features]` and bias.
-fn head<B: Backend>(saved: Option<&SavedHead>) -> (Tensor<B, 2>, Tensor<B, 1>) {
-    let device = B::Device::default();
-    match saved {
-        Some(head) => {
-            let data = |array: &HostArray| TensorData::new(array.data.clone(), array.shape.clone());
-            (
-                Tensor::from_data(data(&head.weight), &device),
-                Tensor::from_data(data(head.bias.as_ref().unwrap()), &device),
-            )
-        }
-        None => {
-            let head = Golden::open("peft-lora/head.safetensors");
-            (
-                head.tensor("head.weight", &device),
-                head.tensor("head.bias", &device),
-            )
-        }
-    }
-}
 
 /// The adapter with every parameter replaced by its gradient: saved, it gives the gradients under their published names.
 fn gradients_of<B: AutodiffBackend>(

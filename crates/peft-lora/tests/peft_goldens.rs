@@ -1,73 +1,20 @@
 //! Directories written by Python peft on a timm model, read here: the same logits and the same gradients.
 
+mod peft_model;
+
 use burn::module::Param;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
-use peft_lora::{
-    BaseCheck, HostArray, LoadOptions, LoadedAdapter, MethodConfig, PeftAdapter, SavedHead,
-};
+use peft_lora::{BaseCheck, MethodConfig, PeftAdapter, SavedHead};
+use peft_model::{base, head, load};
 use testkit::{Golden, Tolerance, assert_close, golden_root};
-use vit_backbone::{Pooling, Vit, VitConfig, load_vit, pool};
+use vit_backbone::{Pooling, pool};
 
-/// The model of `assets/golden/peft-lora/export_peft.py`.
-fn config() -> VitConfig {
-    VitConfig {
-        image_size: 16,
-        patch_size: 4,
-        dim: 16,
-        depth: 2,
-        heads: 2,
-        mlp_dim: 32,
-        ..VitConfig::default()
-    }
-}
-
-fn base<B: Backend>() -> Vit<B> {
-    use burn::module::Module;
-    let path = golden_root().join("peft-lora/base.safetensors");
-    load_vit::<B>(
-        path,
-        Some(&config()),
-        &Default::default(),
-        &B::Device::default(),
-    )
-    .unwrap()
-    .0
-    .no_grad()
-}
-
-fn load<B: Backend>(case: &str, base: &Vit<B>) -> LoadedAdapter<B> {
-    let directory = golden_root().join("peft-lora").join(case);
-    PeftAdapter::load(
-        &directory,
-        base,
-        &config(),
-        &LoadOptions::default(),
-        &B::Device::default(),
-    )
-    .unwrap()
-}
-
-fn tensor<B: Backend, const D: usize>(array: &HostArray) -> Tensor<B, D> {
-    Tensor::from_data(
-        TensorData::new(array.data.clone(), array.shape.clone()),
-        &B::Device::default(),
-    )
-}
-
-/// Weight `[classes, features]` and bias of the head, trainable: that of the file, or of the model it was made for.
-fn head<B: Backend>(saved: Option<&SavedHead>) -> (Param<Tensor<B, 2>>, Param<Tensor<B, 1>>) {
-    let (weight, bias) = match saved {
-        Some(head) => (tensor(&head.weight), tensor(head.bias.as_ref().unwrap())),
-        None => {
-            let head = Golden::open("peft-lora/head.safetensors");
-            let device = B::Device::default();
-            (
-                head.tensor("head.weight", &device),
-                head.tensor("head.bias", &device),
-            )
-        }
-    };
+/// The head, trainable.
+fn trained_head<B: Backend>(
+    saved: Option<&SavedHead>,
+) -> (Param<Tensor<B, 2>>, Param<Tensor<B, 1>>) {
+    let (weight, bias) = head(saved);
     (Param::from_tensor(weight), Param::from_tensor(bias))
 }
 
@@ -92,7 +39,7 @@ fn same_logits_and_gradients<B: AutodiffBackend>() {
             );
             lora.dropout.prob = 0.0;
         }
-        let (weight, bias) = head::<B>(loaded.head.as_ref());
+        let (weight, bias) = trained_head::<B>(loaded.head.as_ref());
         let device = B::Device::default();
         let tokens = base.forward(golden.tensor("input", &device), &loaded.adapter);
         let features = pool(tokens, base.prefix_tokens(&()), Pooling::ClassToken);

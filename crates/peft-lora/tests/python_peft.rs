@@ -1,6 +1,8 @@
 //! Directories written here, read by Python peft on a timm model: the same logits. Needs an interpreter with torch, timm and
 //! peft, named by `RS_PEFT_PYTHON`; what PEFT expects of a file is also tested without it, in `peft_goldens.rs`.
 
+mod peft_model;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
@@ -10,25 +12,14 @@ use burn_flex::Flex;
 use peft_lora::{
     BaseIdentity, HostArray, Ia3Config, LoraBias, LoraConfig, LoraInit, MethodConfig, SavedHead,
 };
+use peft_model::{base, config};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use testkit::behaviour::perturbed;
 use testkit::{Golden, golden_root};
-use vit_backbone::{InitRule, Pooling, SeededInit, Vit, VitConfig, load_vit, pool};
+use vit_backbone::{InitRule, Pooling, SeededInit, Vit, pool};
 
 type B = Flex;
-
-fn config() -> VitConfig {
-    VitConfig {
-        image_size: 16,
-        patch_size: 4,
-        dim: 16,
-        depth: 2,
-        heads: 2,
-        mlp_dim: 32,
-        ..VitConfig::default()
-    }
-}
 
 /// What PEFT has too, in every form that is written differently.
 fn methods() -> Vec<(&'static str, MethodConfig)> {
@@ -143,15 +134,7 @@ fn write_case(directory: &Path, base: &Vit<B>, method: &MethodConfig) {
 #[test]
 #[cfg_attr(not(has_rs_peft_python), ignore = "needs RS_PEFT_PYTHON")]
 fn python_peft_gives_the_same_logits() {
-    let path = golden_root().join("peft-lora/base.safetensors");
-    let base = load_vit::<B>(
-        &path,
-        Some(&config()),
-        &Default::default(),
-        &Default::default(),
-    )
-    .unwrap()
-    .0;
+    let base = base::<B>();
     let home = tempfile::tempdir().unwrap();
     for (name, method) in methods() {
         let directory = home.path().join(name);

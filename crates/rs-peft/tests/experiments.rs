@@ -120,3 +120,15 @@ fn an_unknown_row_lists_the_nearest_ones() {
     let row = &catalog.rows[0];
     assert_eq!(catalog.find(&row.hash[..12]).unwrap().name, row.name);
 }
+
+#[test]
+fn a_row_keeps_its_place_whichever_rows_are_run() {
+    let catalog = Catalog::read(&root().join("experiments")).unwrap();
+    let place = |row: &str| {
+        let name = format!("ladder/synthetic/{row}");
+        catalog.find(&name).unwrap().place
+    };
+    assert_eq!(place("random_logistic"), 0);
+    assert_eq!(place("frozen"), 2);
+    assert_eq!(place("spectral_zero"), 10);
+}

@@ -63,17 +63,11 @@ fn a_row_becomes_a_record_and_a_report() {
     let out = tempfile::tempdir().unwrap();
     let row = row("lora_qv");
     let planned = plan(&row, &root(), None, out.path()).unwrap();
-    assert!(
-        collect(&planned, 0, &Provenance::default())
-            .unwrap()
-            .is_none()
-    );
+    assert!(collect(&planned, &Provenance::default()).unwrap().is_none());
     let output = run(&row, &planned.folder, 0);
     std::fs::create_dir_all(&planned.folder).unwrap();
     std::fs::write(planned.seed_file(0), serde_json::to_vec(&output).unwrap()).unwrap();
-    let record = collect(&planned, 0, &Provenance::default())
-        .unwrap()
-        .unwrap();
+    let record = collect(&planned, &Provenance::default()).unwrap().unwrap();
     assert_eq!(record.id, planned.id);
     assert!(record.is_complete());
     assert_eq!(record.parameters.adapted(), Some(8 * 2 * 8 * (192 + 192)));
@@ -87,7 +81,7 @@ fn a_row_becomes_a_record_and_a_report() {
     assert!(page.contains("data:image/png;base64,") && page.contains("synthetic"));
 
     std::fs::write(planned.seed_file(0), b"{ half").unwrap();
-    let error = collect(&planned, 0, &Provenance::default())
+    let error = collect(&planned, &Provenance::default())
         .unwrap_err()
         .to_string();
     assert!(

@@ -38,6 +38,19 @@ macro_rules! backend_matrix {
     };
 }
 
+/// Makes a test per backend of each promise of [`behaviour`](crate::behaviour), kept by every subject that `$subjects` lists.
+#[macro_export]
+macro_rules! over_every {
+    ($subjects:path: $($check:ident),+ $(,)?) => {
+        $(fn $check<B: burn::tensor::backend::AutodiffBackend>() {
+            for subject in $subjects() {
+                $crate::behaviour::$check::<B>(&subject);
+            }
+        })+
+        $crate::backend_matrix!($($check),+);
+    };
+}
+
 /// The Vulkan part of [`backend_matrix`].
 #[doc(hidden)]
 #[cfg(feature = "vulkan")]

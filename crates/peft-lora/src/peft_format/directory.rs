@@ -26,7 +26,10 @@ pub(crate) fn io_error(path: &Path, action: &'static str) -> impl FnOnce(io::Err
 }
 
 /// The bytes of a file that has at most `limit` of them.
-pub(crate) fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, PeftError> {
+///
+/// # Errors
+/// [`PeftError::TooLarge`] before anything is read, [`PeftError::Io`].
+pub fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, PeftError> {
     let mut file = fs::File::open(path).map_err(io_error(path, "open"))?;
     let size = file
         .metadata()

@@ -9,36 +9,17 @@ use vit_backbone::{Vit, VitConfig};
 use super::PREFIX;
 use super::adapter_config::{AdapterJson, unsupported};
 use super::array::SavedHead;
+use super::base::{BaseCheck, LoadOptions};
 use super::directory::{CONFIG_FILE, EXTRA_FILE, RECORD_FILE, TENSOR_FILE, read_capped};
 use super::ia3_file::{ia3_of, read_ia3};
 use super::lora_file::{lora_of, read_lora};
 use super::methods::{IA3, LN_TUNING, LORA, OWN, arrays_of, filled, peft_type, template};
-use super::record::{JSON_LIMIT, Record, check_hash};
+use super::record::{JSON_LIMIT, Record};
 use super::tensors::read_tensors;
 use super::vit_names::Named;
 use crate::adapter::{PeftAdapter, check_architecture};
 use crate::config::MethodConfig;
 use crate::error::PeftError;
-
-/// What a load may accept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// SHA-256 of the checkpoint file of the base at hand. If given, an adapter of another base is an error.
-    pub base_sha256: Option<String>,
-    /// Accept an adapter of another base; its outputs are then not those it was trained for.
-    pub allow_other_base: bool,
-}
-
-/// Whether the base is the one that the adapter was trained on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BaseCheck {
-    /// It is: the hashes are equal.
-    Same,
-    /// It is not, and `allow_other_base` was set.
-    Other,
-    /// Nobody can tell: the file records no hash (Python peft writes none), or none was given.
-    Unknown,
-}
 
 /// An adapter from a directory.
 #[derive(Debug)]
@@ -92,7 +73,7 @@ impl<B: Backend> PeftAdapter<B> {
         let recorded = record
             .as_ref()
             .and_then(|record| record.base_sha256.as_deref());
-        let base_check = check_base(&record_path, recorded, options)?;
+        let base_check = BaseCheck::of(&record_path, recorded, options)?;
 
         let tensor_path = directory.join(TENSOR_FILE);
         let mut arrays = read_tensors(&tensor_path)?;
@@ -134,27 +115,6 @@ impl<B: Backend> PeftAdapter<B> {
                 notes,
             },
         })
-    }
-}
-
-/// Compares the hash recorded with the one at hand.
-fn check_base(
-    path: &Path,
-    recorded: Option<&str>,
-    options: &LoadOptions,
-) -> Result<BaseCheck, PeftError> {
-    if let Some(hash) = &options.base_sha256 {
-        check_hash(hash)?;
-    }
-    match (recorded, options.base_sha256.as_deref()) {
-        (Some(expected), Some(found)) if expected == found => Ok(BaseCheck::Same),
-        (Some(_), Some(_)) if options.allow_other_base => Ok(BaseCheck::Other),
-        (Some(expected), Some(found)) => Err(PeftError::OtherBase {
-            path: path.to_owned(),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-        }),
-        _ => Ok(BaseCheck::Unknown),
     }
 }
 

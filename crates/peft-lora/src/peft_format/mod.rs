@@ -33,6 +33,7 @@
 
 mod adapter_config;
 mod array;
+mod base;
 mod describe;
 mod directory;
 mod fused;
@@ -48,8 +49,9 @@ mod tensors;
 mod vit_names;
 
 pub use array::{HostArray, SavedHead};
-pub use load::{BaseCheck, LoadOptions, LoadReport, LoadedAdapter};
-pub use save::BaseIdentity;
+pub use base::{BaseCheck, BaseIdentity, LoadOptions};
+pub use directory::read_capped;
+pub use load::{LoadReport, LoadedAdapter};
 
 /// What PEFT puts before every module path.
 const PREFIX: &str = "base_model.model.";

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::adapter_config::unsupported;
+use super::base::check_hash;
 use super::directory::read_capped;
-use crate::config::{MethodConfig, invalid};
+use crate::config::MethodConfig;
 use crate::error::PeftError;
 
 /// The version written, and the newest one read.
@@ -74,18 +75,5 @@ impl Record {
             check_hash(hash)?;
         }
         Ok(Some(record))
-    }
-}
-
-/// Refuses what is not a SHA-256 in lowercase hexadecimal digits.
-pub(crate) fn check_hash(hash: &str) -> Result<(), PeftError> {
-    if hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        Ok(())
-    } else {
-        Err(invalid(
-            "base_sha256",
-            hash,
-            "64 lowercase hexadecimal digits",
-        ))
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::PREFIX;
 use super::array::SavedHead;
+use super::base::BaseIdentity;
 use super::describe::{common_json, describe, lora_json};
 use super::directory::{
     CONFIG_FILE, EXTRA_FILE, RECORD_FILE, TENSOR_FILE, replace_directory, write_file,
@@ -15,23 +16,13 @@ use super::directory::{
 use super::fused::fuse;
 use super::ia3_file::ia3_json;
 use super::methods::{arrays_of, peft_type};
-use super::record::{Record, check_hash};
+use super::record::Record;
 use super::tensors::tensor_bytes;
 use crate::adapter::PeftAdapter;
 use crate::config::{MethodConfig, invalid};
 use crate::error::PeftError;
 use crate::lora_config::LoraConfig;
 use crate::methods::Lora;
-
-/// Which base an adapter belongs to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BaseIdentity {
-    /// SHA-256 of the base's checkpoint file, 64 lowercase hexadecimal digits, as the backbone's load report gives it. Without it
-    /// nobody can tell later whether the adapter is used on the right weights.
-    pub sha256: Option<String>,
-    /// A name or path for people, stored as PEFT's `base_model_name_or_path`.
-    pub name: Option<String>,
-}
 
 impl<B: Backend> PeftAdapter<B> {
     /// Writes the adapter and its head as a PEFT directory, whole or not at all; see [the format](crate::peft_format).
@@ -56,9 +47,7 @@ impl<B: Backend> PeftAdapter<B> {
             ));
         }
         method.validate()?;
-        if let Some(hash) = &base.sha256 {
-            check_hash(hash)?;
-        }
+        base.check()?;
         let name = base.name.as_deref();
         let saves_head = head.is_some();
         let described = |lora: &Lora<B>, settings: &LoraConfig| {

@@ -23,8 +23,8 @@ pub(super) fn write_report(
     unknown.code.git_revision = None;
     unknown.code.git_dirty = None;
     let mut found: Vec<(&PlannedRow, RunRecord)> = Vec::new();
-    for (order, row) in planned.iter().enumerate() {
-        if let Some(record) = collect(row, order as u32, &unknown)? {
+    for row in planned {
+        if let Some(record) = collect(row, &unknown)? {
             record.write(&row.folder.join("run.json"))?;
             found.push((row, record));
         }

@@ -15,6 +15,8 @@ pub struct Row {
     pub experiment: Experiment,
     /// SHA-256 of the resolved configuration.
     pub hash: String,
+    /// Its place among the rows of its table, from 0, whichever of them are run.
+    pub place: u32,
 }
 
 impl Row {
@@ -131,6 +133,7 @@ fn read_rows(
             path,
             experiment,
             hash,
+            place: 0, // Known once all rows of the table are.
         });
     }
     let rank = |row: &Row| {
@@ -140,6 +143,9 @@ fn read_rows(
             .unwrap_or(usize::MAX)
     };
     rows.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
+    for (place, row) in (0..).zip(&mut rows) {
+        row.place = place;
+    }
     Ok(rows)
 }
 

@@ -1,11 +1,11 @@
 //! What is trained, as one module: adapter, patch embedding where asked for, head. The backbone is not part of it.
 
-use burn::module::{Module, Param, ParamId};
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use heads::LinearHead;
-use peft_lora::{MethodConfig, PeftAdapter};
+use peft_lora::{MethodConfig, PeftAdapter, trainable_copy};
 use vit_backbone::{
     Attention, FeatureRequest, LayerNorm, LayerScale, LayerScaleSite, LinearSite, Mlp, NormSite,
     Pooling, Seam, TokenEmbed, Vit, pool,
@@ -31,17 +31,6 @@ impl<B: Backend> InputAdapter<B> {
             method,
             patch_embed,
         }
-    }
-}
-
-/// A copy of a linear map with parameters of its own that require gradients.
-fn trainable_copy<B: Backend>(linear: &Linear<B>) -> Linear<B> {
-    Linear {
-        weight: Param::initialized(ParamId::new(), linear.weight.val().detach().require_grad()),
-        bias: linear
-            .bias
-            .as_ref()
-            .map(|bias| Param::initialized(ParamId::new(), bias.val().detach().require_grad())),
     }
 }
 

@@ -23,11 +23,7 @@ pub struct Provenance {
 ///
 /// # Errors
 /// When a result cannot be read.
-pub fn collect(
-    planned: &PlannedRow,
-    order: u32,
-    fallback: &Provenance,
-) -> Result<Option<RunRecord>, RunError> {
+pub fn collect(planned: &PlannedRow, fallback: &Provenance) -> Result<Option<RunRecord>, RunError> {
     let experiment = &planned.row.experiment;
     let mut provenance = fallback.clone();
     let (mut results, mut parameters, mut peak, mut seconds) =
@@ -58,7 +54,7 @@ pub fn collect(
             title: table.title.clone(),
             row: planned.row.row().into(),
             method: experiment.title.clone(),
-            order: Some(order),
+            order: Some(planned.row.place),
             baseline: Some(table.reference.clone()),
             protocol: table.protocol.clone(),
             data: table.data,
