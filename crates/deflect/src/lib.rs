@@ -9,7 +9,8 @@
 //! | `pixel_set.rs`, `statistics.rs` | what a patch's pixels say about its spectra, whatever their places |
 //! | `bands.rs`, `formula.rs`, `arithmetic.rs`, `indices.rs`, `features.rs` | spectral indices for the bands at hand |
 //! | `standardise.rs`, `map.rs` | from pooled numbers to the width of a token |
-//! | `config.rs`, `count.rs`, `adapter.rs`, `file.rs` | configuration, parameters, the adapter, its file |
+//! | `config.rs`, `count.rs`, `cost.rs`, `adapter.rs`, `file.rs` | configuration, parameters, arithmetic, the adapter, its file |
+//! | `image_statistics.rs` | the same numbers over a whole image, without a backbone: a control |
 //!
 //! The paper's code was not at hand: what it leaves open is an option, and `docs/deviations.md` lists the interpretations.
 //!
@@ -41,6 +42,7 @@ mod arithmetic;
 mod attention;
 mod bands;
 mod config;
+mod cost;
 mod count;
 mod deflection;
 mod embedding;
@@ -48,6 +50,7 @@ mod error;
 mod features;
 mod file;
 mod formula;
+mod image_statistics;
 mod indices;
 mod map;
 mod norms;
@@ -71,6 +74,7 @@ pub use error::DeflectError;
 pub use features::{Feature, Source};
 pub use file::LoadedDeflect;
 pub use formula::{CONSTANTS, Formula};
+pub use image_statistics::ImageStatistics;
 pub use indices::{INDICES, RECOMMENDED, SpectralIndex, find_index};
 pub use map::{Affine, FixedAffine, SpectralMap, TwoLayers};
 pub use pixel_set::{PixelSet, Pooled};

@@ -193,6 +193,17 @@ fn what_is_absent_is_a_dash_or_no_column() {
 }
 
 #[test]
+fn arithmetic_is_a_column_where_it_was_counted() {
+    let mut records = vec![small(0, 2), small(1, 2)];
+    let without = one(&records);
+    assert!(without.columns.iter().all(|c| c.title != "GFLOPs"));
+    records[1].cost.forward_flops = Some(512_300_000);
+    let table = one(&records);
+    assert_eq!(column(&table, "GFLOPs"), ["–", "0.512"]);
+    assert!(table.notes.iter().any(|note| note.starts_with("GFLOPs:")));
+}
+
+#[test]
 fn the_page_is_whole_and_needs_nothing_else() {
     let records = common::records();
     let html = common::report().html(&records).unwrap();

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod config;
+mod cost;
 mod count;
 mod draw;
 mod error;

@@ -96,6 +96,8 @@ fn values_out_of_range_name_the_key() {
         ("[input]\nknown = 9\n", "input.known"),
         ("[input]\nsize = 100000\n", "input.size"),
         ("[probe]\nkind = 'knn'\nk = 3\n", "probe"),
+        ("[spectral_head]\n", "input.spectral"),
+        ("[input]\nspectral = ['B08']\n", "input.spectral"),
     ] {
         let text = format!("title = 'x'\n{row}[method]\nmethod = 'norm_tuning'\n");
         let error = catalog_with(&text).unwrap_err().to_string();
@@ -131,4 +133,69 @@ fn a_row_keeps_its_place_whichever_rows_are_run() {
     assert_eq!(place("random_logistic"), 0);
     assert_eq!(place("frozen"), 2);
     assert_eq!(place("spectral_zero"), 10);
+}
+
+#[test]
+fn deflect_needs_spectra_and_its_loss_a_soft_constraint() {
+    let row = |text: &str| {
+        let text = format!("title = 'x'\n[method]\nmethod = 'deflect'\n{text}");
+        catalog_with(&text).map(|catalog| catalog.rows[0].clone())
+    };
+    let spectra = "[input]\nspectral = ['B04', 'B08']\n";
+    let found = row(spectra).unwrap();
+    assert_eq!(found.experiment.input.spectral, ["B04", "B08"]);
+    for (text, word) in [
+        ("", "input.spectral"),
+        (
+            "norm_loss = 1.0\n[input]\nspectral = ['B04', 'B08']\n",
+            "method.norm_loss",
+        ),
+        (
+            "attention = { rnk = 3 }\n[input]\nspectral = ['B08']\n",
+            "rnk",
+        ),
+    ] {
+        let error = row(text).unwrap_err().to_string();
+        assert!(
+            error.contains(word) && error.contains("row.toml"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn tables_lie_at_any_depth_and_say_what_runs_unasked() {
+    let catalog = Catalog::read(&root().join("experiments")).unwrap();
+    let unasked = |table: &str| {
+        let rows = catalog.rows.iter().filter(|row| row.table() == table);
+        let unasked = rows.filter(|row| row.by_default);
+        unasked.map(|row| row.row().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(unasked("deflect/small/synthetic"), ["frozen", "deflect"]);
+    assert!(unasked("deflect/rates/eurosat_ms").is_empty());
+    assert_eq!(unasked("ladder/synthetic").len(), 11);
+    assert!(unasked("deflect/small/eurosat_ms").len() >= 12);
+}
+
+#[test]
+fn a_default_that_is_no_row_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("a/b/c");
+    std::fs::create_dir_all(&table).unwrap();
+    let shipped = root().join("experiments");
+    let copy = |from: &str, to: PathBuf| std::fs::copy(shipped.join(from), to).unwrap();
+    copy("defaults.toml", folder.path().join("defaults.toml"));
+    copy("ladder/synthetic/frozen.toml", table.join("frozen.toml"));
+    let shared = std::fs::read_to_string(shipped.join("ladder/synthetic/_table.toml")).unwrap();
+    let write = |default: &str| {
+        let text = format!("default = [\"{default}\"]\n{shared}");
+        std::fs::write(table.join("_table.toml"), text).unwrap();
+        Catalog::read(folder.path())
+    };
+    assert_eq!(write("frozen").unwrap().rows[0].name, "a/b/c/frozen");
+    let error = write("frozn").unwrap_err().to_string();
+    assert!(
+        error.contains("frozn") && error.contains("_table.toml"),
+        "{error}"
+    );
 }

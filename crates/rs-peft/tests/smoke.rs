@@ -6,19 +6,21 @@ use std::time::Duration;
 use eval::report::Report;
 use rs_peft::experiment::{Catalog, Row};
 use rs_peft::run::{Provenance, SeedOutput, SeedRun, collect, examples, plan};
-use rs_peft::{BackendKind, dispatch};
+use rs_peft::{BackendKind, RunError, dispatch};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A shipped row of the synthetic table, cut down to a few images and one epoch.
+/// A shipped row of the synthetic ladder, cut down to a few images and one epoch.
 fn row(name: &str) -> Row {
+    cut(&format!("ladder/synthetic/{name}"))
+}
+
+/// A shipped row on synthetic scenes, cut down to a few images and one epoch.
+fn cut(name: &str) -> Row {
     let catalog = Catalog::read(&root().join("experiments")).unwrap();
-    let mut row = catalog
-        .find(&format!("ladder/synthetic/{name}"))
-        .unwrap()
-        .clone();
+    let mut row = catalog.find(name).unwrap().clone();
     row.experiment.data.per_class = Some(4);
     row.experiment.train.epochs = 1;
     row.experiment.train.batch_size = 10;
@@ -27,6 +29,15 @@ fn row(name: &str) -> Row {
 }
 
 fn run(row: &Row, folder: &Path, seed: u64) -> SeedOutput {
+    try_run(row, folder, seed, false).unwrap()
+}
+
+fn try_run(
+    row: &Row,
+    folder: &Path,
+    seed: u64,
+    keep_adapter: bool,
+) -> Result<SeedOutput, RunError> {
     let clock = || Duration::ZERO;
     let run = SeedRun {
         row: &row.name,
@@ -38,9 +49,10 @@ fn run(row: &Row, folder: &Path, seed: u64) -> SeedOutput {
         fingerprint: "test",
         features: None,
         backend: "flex",
+        keep_adapter,
         clock: &clock,
     };
-    dispatch(BackendKind::Flex, run).unwrap().unwrap()
+    dispatch(BackendKind::Flex, run).unwrap()
 }
 
 #[test]
@@ -71,6 +83,11 @@ fn a_row_becomes_a_record_and_a_report() {
     assert_eq!(record.id, planned.id);
     assert!(record.is_complete());
     assert_eq!(record.parameters.adapted(), Some(8 * 2 * 8 * (192 + 192)));
+    // Twice the multiply-adds of a backbone of 8 blocks on 65 tokens, and of 16 low-rank maps.
+    let block = 65 * 12 * 192 * 192 + 2 * 65 * 65 * 192;
+    let backbone = 64 * 192 * 192 + 8 * block;
+    let lora = 65 * 8 * 2 * 8 * (192 + 192);
+    assert_eq!(record.cost.forward_flops, Some(2 * (backbone + lora)));
     record.write(&planned.folder.join("run.json")).unwrap();
     let mut report = Report::new("test");
     report

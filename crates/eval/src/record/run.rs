@@ -189,6 +189,10 @@ pub struct Cost {
     pub peak_memory_bytes: Option<u64>,
     /// Wall time of the whole row in seconds.
     pub wall_seconds: Option<f64>,
+    /// Floating-point operations of the forward pass of one image through backbone and adapter: twice the multiply-adds of
+    /// its matrix products, counted by formula.
+    #[serde(default)]
+    pub forward_flops: Option<u64>,
 }
 
 impl RunRecord {

@@ -6,6 +6,9 @@ use crate::metric::names::style;
 use crate::record::RunRecord;
 use crate::stats::{MetricSummary, mean};
 
+/// Title of the column of arithmetic per image.
+pub(super) const FLOPS: &str = "GFLOPs";
+
 /// Fills the cells of `rows` (in step with `group`) and returns the columns. Columns without any value are left out.
 pub(super) fn fill(
     rows: &mut [ResultRow],
@@ -149,6 +152,12 @@ pub(super) fn fill(
             .collect();
         mean(&seconds).map(number::seconds_plain)
     };
+    put(
+        rows,
+        FLOPS.into(),
+        true,
+        each(&|r| r.cost.forward_flops.map(number::giga)),
+    );
     put(rows, "s/epoch".into(), true, each(&per_epoch));
     put(
         rows,

@@ -1,6 +1,7 @@
 //! The sentences under a table: kind of data, protocol, and what a reader needs to read the numbers right.
 
 use super::ResultRow;
+use super::cells::FLOPS;
 use super::number::{self, thousands};
 use crate::metric::names::style;
 use crate::record::{DataKind, RunRecord};
@@ -57,6 +58,12 @@ pub(super) fn of(
         }
     }
     notes.extend(heads(group));
+    if group.iter().any(|r| r.cost.forward_flops.is_some()) {
+        notes.push(format!(
+            "{FLOPS}: forward pass of one image through backbone and adapter, two per multiply-add of its matrix products, by \
+             formula; adapters are not merged."
+        ));
+    }
     let unfinished = methods(group, |r| !r.is_complete());
     if !unfinished.is_empty() {
         notes.push(format!(

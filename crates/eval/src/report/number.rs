@@ -96,6 +96,11 @@ pub(super) fn bytes(n: u64) -> String {
     }
 }
 
+/// Thousands of millions with about three significant digits, without unit.
+pub(super) fn giga(n: u64) -> String {
+    seconds_plain(n as f64 / 1e9)
+}
+
 /// Seconds with three significant digits, or minutes and hours.
 pub(super) fn duration(seconds: f64) -> String {
     match seconds {
@@ -145,6 +150,8 @@ mod tests {
         assert_eq!(score(0.5123, &style("log_loss")), "0.512");
         assert_eq!(bytes(432_013_312), "412 MiB");
         assert_eq!(bytes(3 << 30), "3.0 GiB");
+        assert_eq!(giga(512_300_000), "0.512");
+        assert_eq!(giga(123_107_400_000), "123");
         assert_eq!(duration(90.0), "90.0 s");
         assert_eq!(duration(600.0), "10.0 min");
     }

@@ -157,7 +157,7 @@ pub fn record(
             backbone: Some(BACKBONE),
             total: Some(BACKBONE + parameters + head),
         },
-        cost: Cost { peak_memory_bytes: Some((380 + 60 * method as u64) << 20), wall_seconds: Some(300.0) },
+        cost: Cost { peak_memory_bytes: Some((380 + 60 * method as u64) << 20), wall_seconds: Some(300.0), forward_flops: None },
         results,
         summary: Default::default(),
     };

@@ -101,6 +101,21 @@ impl SlrConfig {
         Ok(())
     }
 
+    /// Multiply-adds of the updates: of the linear maps per token, of the patch embedding per patch.
+    pub(crate) fn multiply_adds(&self, config: &VitConfig) -> Result<(usize, usize), PeftError> {
+        let maps = resolve_whole("targets", &self.targets, config)?;
+        let dims = maps.iter().map(|site| linear_dims(site.map, config));
+        let maps = dims.map(|(inputs, outputs)| self.rank * (inputs + outputs));
+        let patch = if self.patch_embed {
+            let area = patch_kernel(config)?.pow(2);
+            // `down` on each of `area` subpatches, `up` once.
+            area * (config.in_channels * area * self.rank) + self.rank * area * config.dim
+        } else {
+            0
+        };
+        Ok((maps.sum(), patch))
+    }
+
     /// Scalars on top of the base's, and trained copies of the base's.
     pub(crate) fn count(&self, config: &VitConfig) -> Result<(usize, usize), PeftError> {
         let mut added = 0;

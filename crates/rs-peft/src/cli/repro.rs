@@ -35,9 +35,12 @@ pub(super) struct Common {
     /// Processes at a time; each runs one seed. One per core on a CPU backend, one on a GPU.
     #[arg(long, global = true)]
     pub(super) workers: Option<usize>,
-    /// Only tables or rows whose name contains this.
+    /// Only tables or rows whose name contains this; also those that do not run unasked.
     #[arg(long, global = true)]
     pub(super) only: Option<String>,
+    /// Keep the trained adapter and head of every seed beside its result.
+    #[arg(long, global = true)]
+    pub(super) keep_adapters: bool,
     /// At most this many seeds per row (the result is another run, with another identity).
     #[arg(long, global = true)]
     pub(super) seeds: Option<usize>,
@@ -142,10 +145,12 @@ fn named<'a>(catalog: &'a Catalog, common: &'a Common) -> impl Iterator<Item = &
         .filter(move |row| row.name.contains(part))
 }
 
-/// The rows that can run with what was given: embedded ones always, others with `--data`.
+/// The rows that can run with what was given: embedded ones always, others with `--data`. Rows that a table keeps for those who
+/// ask for them need `--only`.
 pub(super) fn selected(catalog: &Catalog, common: &Common) -> Vec<Row> {
     named(catalog, common)
         .filter(|row| row.experiment.table.embedded || common.data.is_some())
+        .filter(|row| row.by_default || common.only.is_some())
         .cloned()
         .collect()
 }
@@ -220,6 +225,9 @@ fn job(root: &Path, common: &Common, row: &PlannedRow, seed: u64) -> anyhow::Res
     if let Some(data) = &common.data {
         arguments.extend(["--data".into(), text(data)]);
     }
+    if common.keep_adapters {
+        arguments.push("--keep-adapters".into());
+    }
     for (name, value) in [("--seeds", common.seeds), ("--epochs", common.epochs)] {
         if let Some(value) = value {
             arguments.extend([name.into(), value.to_string()]);
@@ -251,6 +259,7 @@ fn one_seed(
         fingerprint,
         features: Some(&common.out.join("features")),
         backend: common.backend.name(),
+        keep_adapter: common.keep_adapters,
         clock: &clock,
     };
     let mut output = dispatch(common.backend, run)??;

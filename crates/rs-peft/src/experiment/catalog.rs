@@ -1,10 +1,11 @@
-//! The experiment files of a folder: `defaults.toml`, `<group>/<table>/_table.toml`, `<group>/<table>/<row>.toml`.
+//! The experiment files of a folder: `defaults.toml`, and tables at any depth below it, each a folder with `_table.toml` and a
+//! file per row: `<group>/<table>/<row>.toml`.
 
 use std::path::{Path, PathBuf};
 
 use super::{Experiment, ExperimentError, content_hash, merge};
 
-/// One row: its name (`group/table/row`), its file, its resolved configuration and identity.
+/// One row: its name (`group/table/row`, groups within groups included), its file, its resolved configuration and identity.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// `group/table/row`.
@@ -17,6 +18,9 @@ pub struct Row {
     pub hash: String,
     /// Its place among the rows of its table, from 0, whichever of them are run.
     pub place: u32,
+    /// Whether it runs when nobody asks for certain tables or rows: what the key `default` of the table's file lists, or every
+    /// row of a table without that key.
+    pub by_default: bool,
 }
 
 impl Row {
@@ -49,9 +53,7 @@ impl Catalog {
         let defaults = read_table(&folder.join("defaults.toml"))?;
         let mut rows = Vec::new();
         for group in folders(folder)? {
-            for table in folders(&group)? {
-                rows.extend(read_rows(folder, &defaults, &table)?);
-            }
+            read_tables(folder, &defaults, &group, DEEPEST, &mut rows)?;
         }
         Ok(Self { rows })
     }
@@ -85,19 +87,45 @@ impl Catalog {
     }
 }
 
+/// Folders within folders that are looked through.
+const DEEPEST: usize = 8;
+
+/// Reads the tables at and below `folder`.
+fn read_tables(
+    root: &Path,
+    defaults: &toml::Table,
+    folder: &Path,
+    depth: usize,
+    rows: &mut Vec<Row>,
+) -> Result<(), ExperimentError> {
+    if folder.join("_table.toml").is_file() {
+        rows.extend(read_rows(root, defaults, folder)?);
+        return Ok(());
+    }
+    if depth > 0 {
+        for below in folders(folder)? {
+            read_tables(root, defaults, &below, depth - 1, rows)?;
+        }
+    }
+    Ok(())
+}
+
 fn read_rows(
     root: &Path,
     defaults: &toml::Table,
     folder: &Path,
 ) -> Result<Vec<Row>, ExperimentError> {
     let mut shared = read_table(&folder.join("_table.toml"))?;
-    let order: Vec<String> = match shared.remove("order") {
-        Some(value) => value.try_into().map_err(|source| ExperimentError::Schema {
+    // Lists of rows; no part of what a row is.
+    let mut list = |key: &str| -> Result<Option<Vec<String>>, ExperimentError> {
+        let value = shared.remove(key).map(toml::Value::try_into);
+        value.transpose().map_err(|source| ExperimentError::Schema {
             path: folder.join("_table.toml"),
             source: Box::new(source),
-        })?,
-        None => Vec::new(),
+        })
     };
+    let order = list("order")?.unwrap_or_default();
+    let default = list("default")?;
     let mut rows = Vec::new();
     for path in entries(folder)? {
         let file = path
@@ -134,7 +162,20 @@ fn read_rows(
             experiment,
             hash,
             place: 0, // Known once all rows of the table are.
+            by_default: default
+                .as_ref()
+                .is_none_or(|names| names.iter().any(|n| n == stem)),
         });
+    }
+    for name in default.iter().flatten() {
+        if !rows.iter().any(|row| row.row() == name) {
+            return Err(ExperimentError::Value {
+                path: folder.join("_table.toml"),
+                key: "default",
+                found: name.clone(),
+                expected: "names of the table's rows, which are its files without `.toml`",
+            });
+        }
     }
     let rank = |row: &Row| {
         order

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use deflect::PixelSetConfig;
 use eval::record::{DataKind, PaperValue};
-use peft_lora::MethodConfig;
 use serde::{Deserialize, Serialize};
 use vit_backbone::PatchEmbedInit;
 
-use super::ExperimentError;
+use super::{ExperimentError, Method};
 
 /// One row of a table: data, input, backbone, method, training, seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,11 @@ pub struct Experiment {
     /// The pretrained model.
     pub backbone: BackboneConfig,
     /// What is trained.
-    pub method: MethodConfig,
+    pub method: Method,
+    /// Hand the head what the spectra of `input.spectral` say about the whole image, beside the features: mean and standard
+    /// deviation over the patches of the numbers that DEFLECT would read, standardised. The control for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectral_head: Option<PixelSetConfig>,
     /// Judge the frozen features by this instead of a trained head; `method` must be `frozen`.
     #[serde(default)]
     pub probe: Option<ProbeConfig>,
@@ -124,6 +128,10 @@ pub struct InputConfig {
     pub bands: Vec<String>,
     /// How many of the first bands take the pretrained channels' place.
     pub known: usize,
+    /// Bands by name that do not enter the patch embedding and are read as spectra, by DEFLECT or by `spectral_head`: in
+    /// physical units, the RGB bands among them where indices need them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spectral: Vec<String>,
     /// How the pretrained patch embedding is fitted to the bands.
     pub patch_embed: PatchEmbedInit,
     /// How the known bands (all bands where none is known) become the values the backbone was trained on.
@@ -298,11 +306,35 @@ impl Experiment {
                 "at least one metric, e.g. accuracy",
             );
         }
-        if self.probe.is_some() && self.method != MethodConfig::Frozen {
+        if self.probe.is_some() && self.method != Method::FROZEN {
             return fail(
                 "probe",
                 self.method.name().into(),
                 "method = \"frozen\", as a probe judges frozen features",
+            );
+        }
+        let reads = self.spectral_head.is_some() || matches!(self.method, Method::Deflect(_));
+        if reads && self.input.spectral.is_empty() {
+            return fail(
+                "input.spectral",
+                "[]".into(),
+                "the bands whose spectra method `deflect` or `spectral_head` reads",
+            );
+        }
+        if !reads && !self.input.spectral.is_empty() {
+            return fail(
+                "input.spectral",
+                format!("{:?}", self.input.spectral),
+                "no bands, as neither method `deflect` nor `spectral_head` is there to read them",
+            );
+        }
+        if let Method::Deflect(deflect) = &self.method
+            && !deflect.norm_loss_fits()
+        {
+            return fail(
+                "method.norm_loss",
+                format!("{:?}", deflect.norm_loss),
+                "a weight of 0 or more, with deflection.constraint = \"soft\"",
             );
         }
         Ok(())

@@ -3,6 +3,7 @@
 mod catalog;
 mod config;
 mod error;
+mod method;
 mod resolve;
 
 pub use catalog::{Catalog, Row};
@@ -11,4 +12,5 @@ pub use config::{
     SplitConfig, TableConfig, TrainConfig,
 };
 pub use error::ExperimentError;
+pub use method::{DeflectMethod, Method};
 pub use resolve::{content_hash, merge};

@@ -14,6 +14,9 @@ pub enum RunError {
     /// The adapter.
     #[error(transparent)]
     Peft(#[from] peft_lora::PeftError),
+    /// DEFLECT, or the description of the bands.
+    #[error(transparent)]
+    Deflect(#[from] deflect::DeflectError),
     /// The head or a probe.
     #[error(transparent)]
     Head(#[from] heads::HeadError),

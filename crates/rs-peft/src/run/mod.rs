@@ -1,19 +1,23 @@
 //! Running experiments: one process per seed, records per row, one report over all.
 
+mod adapter;
 mod backbone;
 mod batches;
 mod data;
 mod error;
 mod examples;
+mod keep;
 mod model;
 mod plan;
 mod predictions;
 mod record;
 mod schedule;
 mod seed;
+mod spectral;
 mod train;
 mod view;
 
+pub use adapter::Adapter;
 pub use backbone::{INPUT_METADATA, SHIPPED};
 pub(crate) use batches::LoaderSource;
 pub use error::RunError;

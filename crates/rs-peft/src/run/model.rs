@@ -4,29 +4,32 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use deflect::{ImageStatistics, SpectralState};
 use heads::LinearHead;
-use peft_lora::{MethodConfig, PeftAdapter, trainable_copy};
+use peft_lora::trainable_copy;
 use vit_backbone::{
     Attention, FeatureRequest, LayerNorm, LayerScale, LayerScaleSite, LinearSite, Mlp, NormSite,
     Pooling, Seam, TokenEmbed, Vit, pool,
 };
+
+use super::Adapter;
+use crate::experiment::Method;
 
 /// The adapter of a method, together with a trained copy of the patch embedding where the input has channels that the
 /// pretrained one never saw.
 #[derive(Module, Debug)]
 pub struct InputAdapter<B: Backend> {
     /// The method's adapter.
-    pub method: PeftAdapter<B>,
+    pub method: Adapter<B>,
     /// `patch_embed.proj`, trained in place of the base's.
     pub patch_embed: Option<Linear<B>>,
 }
 
 impl<B: Backend> InputAdapter<B> {
     /// An adapter that leaves the patch embedding to the method, or trains a copy of the base's.
-    pub fn new(method: PeftAdapter<B>, base: &Vit<B>, train_patch_embed: bool) -> Self {
-        // Full and from-scratch tuning already hold a patch embedding of their own.
-        let has_own = matches!(method, PeftAdapter::Full(_) | PeftAdapter::Scratch(_));
-        let patch_embed = (train_patch_embed && !has_own).then(|| trainable_copy(&base.embed.proj));
+    pub fn new(method: Adapter<B>, base: &Vit<B>, train_patch_embed: bool) -> Self {
+        let own = train_patch_embed && !method.replaces_backbone();
+        let patch_embed = own.then(|| trainable_copy(&base.embed.proj));
         Self {
             method,
             patch_embed,
@@ -35,9 +38,9 @@ impl<B: Backend> InputAdapter<B> {
 }
 
 impl<B: Backend> Seam<B> for InputAdapter<B> {
-    type State = ();
+    type State = SpectralState<B>;
 
-    fn embed(&self, base: &TokenEmbed<B>, image: Tensor<B, 4>) -> (Tensor<B, 3>, ()) {
+    fn embed(&self, base: &TokenEmbed<B>, image: Tensor<B, 4>) -> (Tensor<B, 3>, Self::State) {
         match &self.patch_embed {
             Some(own) => {
                 // Cloning a module copies handles, not values. The method acts on the trained embedding as on the base's.
@@ -71,16 +74,22 @@ impl<B: Backend> Seam<B> for InputAdapter<B> {
         block: usize,
         base: &Attention<B>,
         x: Tensor<B, 3>,
-        state: &mut (),
+        state: &mut Self::State,
     ) -> Tensor<B, 3> {
         self.method.attention(block, base, x, state)
     }
 
-    fn mlp(&self, block: usize, base: &Mlp<B>, x: Tensor<B, 3>, state: &mut ()) -> Tensor<B, 3> {
+    fn mlp(
+        &self,
+        block: usize,
+        base: &Mlp<B>,
+        x: Tensor<B, 3>,
+        state: &mut Self::State,
+    ) -> Tensor<B, 3> {
         self.method.mlp(block, base, x, state)
     }
 
-    fn after_block(&self, block: usize, x: Tensor<B, 3>, state: &mut ()) -> Tensor<B, 3> {
+    fn after_block(&self, block: usize, x: Tensor<B, 3>, state: &mut Self::State) -> Tensor<B, 3> {
         self.method.after_block(block, x, state)
     }
 
@@ -92,12 +101,16 @@ impl<B: Backend> Seam<B> for InputAdapter<B> {
 /// Name, patterns of parameter paths in [`Trainable`] and rate, as a multiple of the adapter's, of each group into which the
 /// adapter's parameters fall.
 pub(crate) fn adapter_rates<B: Backend>(
-    method: &MethodConfig,
+    method: &Method,
     adapter: &InputAdapter<B>,
 ) -> Vec<(&'static str, Vec<String>, f64)> {
-    let groups = method.rate_groups();
-    if let [only] = groups.as_slice() {
-        return vec![(only.name, vec!["adapter.*".into()], only.factor)];
+    let groups = match method {
+        Method::Weights(method) => method.rate_groups(),
+        Method::Deflect(_) => Vec::new(),
+    };
+    if groups.len() < 2 {
+        let factor = groups.first().map_or(1.0, |only| only.factor);
+        return vec![("adapter", vec!["adapter.*".into()], factor)];
     }
     let mut rates: Vec<_> = groups
         .into_iter()
@@ -130,6 +143,8 @@ pub struct Readout {
     pub request: FeatureRequest,
     /// How tokens become a vector.
     pub pooling: Pooling,
+    /// What the spectra say about the whole image, put behind the vector.
+    pub spectra: Option<ImageStatistics>,
 }
 
 impl Readout {
@@ -137,19 +152,37 @@ impl Readout {
     ///
     /// # Shapes
     /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, dim]`
+    /// - result: `[batch, dim]`, `[batch, dim + numbers]` with spectra
     pub fn features<B: Backend, S: Seam<B>>(
         &self,
         base: &Vit<B>,
         seam: &S,
         images: Tensor<B, 4>,
     ) -> Tensor<B, 2> {
-        let [batch, ..] = images.dims();
-        match base.features(images, &self.request, seam).pop() {
-            Some(tokens) => pool(tokens, base.prefix_tokens(seam), self.pooling),
-            // A request always names one block; an empty one has no features.
-            None => Tensor::zeros([batch, 0], &base.embed.proj.weight.device()),
+        self.features_and_state(base, seam, images).0
+    }
+
+    /// Features, and what the adapter carried through the blocks that were run.
+    pub fn features_and_state<B: Backend, S: Seam<B>>(
+        &self,
+        base: &Vit<B>,
+        seam: &S,
+        images: Tensor<B, 4>,
+    ) -> (Tensor<B, 2>, S::State) {
+        let spectra = self.spectra.as_ref().map(|s| s.forward(images.clone()));
+        let (tokens, mut state) = base.embed(images, seam);
+        // A request always names one block; an empty one reads the tokens that would enter the first.
+        let blocks = self.request.blocks.iter().max().map_or(0, |last| last + 1);
+        let mut tokens = base.run_blocks(tokens, &mut state, 0..blocks, seam);
+        if self.request.final_norm {
+            tokens = base.final_norm(tokens, seam);
         }
+        let pooled = pool(tokens, base.prefix_tokens(seam), self.pooling);
+        let features = match spectra {
+            Some(spectra) => Tensor::cat(vec![pooled, spectra], 1),
+            None => pooled,
+        };
+        (features, state)
     }
 }
 
@@ -200,7 +233,8 @@ mod tests {
             let alone = base.forward(image.clone(), &adapter).into_data();
             assert_ne!(alone, plain.clone().into_data(), "{}", method.label());
             for train_patch_embed in [false, true] {
-                let adapter = InputAdapter::new(adapter.clone(), &base, train_patch_embed);
+                let adapter = Adapter::Weights(adapter.clone());
+                let adapter = InputAdapter::new(adapter, &base, train_patch_embed);
                 assert_eq!(
                     base.prefix_tokens(&adapter),
                     base.prefix_tokens(&adapter.method)
@@ -232,8 +266,9 @@ mod tests {
         });
         for train_patch_embed in [false, true] {
             let adapter = method.init(&base, &config, 1, &device).unwrap();
-            let model = InputAdapter::new(adapter, &base, train_patch_embed);
+            let model = InputAdapter::new(Adapter::Weights(adapter), &base, train_patch_embed);
             let mut groups = Vec::new();
+            let method = Method::Weights(method.clone());
             for (name, patterns, rate) in adapter_rates(&method, &model) {
                 // Here the adapter is the whole module, without its name in `Trainable`.
                 let patterns: Vec<&str> = patterns

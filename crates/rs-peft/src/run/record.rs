@@ -26,8 +26,8 @@ pub struct Provenance {
 pub fn collect(planned: &PlannedRow, fallback: &Provenance) -> Result<Option<RunRecord>, RunError> {
     let experiment = &planned.row.experiment;
     let mut provenance = fallback.clone();
-    let (mut results, mut parameters, mut peak, mut seconds) =
-        (Vec::new(), Parameters::default(), None, 0.0);
+    let (mut results, mut parameters, mut peak, mut seconds, mut flops) =
+        (Vec::new(), Parameters::default(), None, 0.0, None);
     for &seed in &experiment.seeds {
         let Some(output) = planned.output(seed)? else {
             continue;
@@ -35,6 +35,7 @@ pub fn collect(planned: &PlannedRow, fallback: &Provenance) -> Result<Option<Run
         seconds += output.result.seconds.unwrap_or_default();
         peak = peak.max(output.peak_memory_bytes);
         parameters = output.parameters;
+        flops = output.forward_flops;
         provenance = output.provenance.unwrap_or(provenance);
         results.push(output.result);
     }
@@ -70,6 +71,7 @@ pub fn collect(planned: &PlannedRow, fallback: &Provenance) -> Result<Option<Run
         cost: Cost {
             peak_memory_bytes: peak,
             wall_seconds: Some(seconds),
+            forward_flops: flops,
         },
         results,
         summary: Default::default(),

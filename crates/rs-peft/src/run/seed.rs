@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::backend::AutodiffBackend;
+use deflect::Deflect;
 use eval::metric::{Probabilities, evaluate};
 use eval::record::{CurvePoint, Parameters, SeedResult};
 use heads::{
     FeatureTable, KnnConfig, KnnProbe, LinearHeadConfig, LogisticConfig, LogisticProbe,
     Standardiser,
 };
+use peft_lora::BaseIdentity;
 use rs_datasets::{Cached, Dataset, Split};
 use serde::{Deserialize, Serialize};
 use training::{CacheKey, FeatureCache, FeatureMatrix};
@@ -18,12 +20,13 @@ use vit_backbone::{FeatureRequest, PatchEmbedInit};
 
 use super::backbone::{self, Backbone};
 use super::batches::{features_of, loader};
+use super::keep::keep;
 use super::model::{InputAdapter, Readout, Trainable};
 use super::predictions::Predictions;
 use super::view::View;
-use super::{Provenance, RunError, data, train};
+use super::{Adapter, Provenance, RunError, data, spectral, train};
 use crate::backend::BackendTask;
-use crate::experiment::{Experiment, ProbeConfig};
+use crate::experiment::{Experiment, Method, ProbeConfig};
 
 /// Most bytes of decoded pixels kept in memory.
 const PIXEL_CACHE_BYTES: u64 = 8 << 30;
@@ -48,6 +51,8 @@ pub struct SeedRun<'a> {
     pub features: Option<&'a Path>,
     /// Name of the backend, part of the features' identity.
     pub backend: &'a str,
+    /// Whether the trained adapter and head are kept as files in `folder`.
+    pub keep_adapter: bool,
     /// Tells the time since any fixed moment, for progress and seconds; only programs read the clock.
     pub clock: &'a (dyn Fn() -> std::time::Duration + Sync),
 }
@@ -64,6 +69,9 @@ pub struct SeedOutput {
     pub peak_memory_bytes: Option<u64>,
     /// SHA-256 of the weights.
     pub weights: String,
+    /// Floating-point operations of the forward pass of one image, by formula; absent where not all blocks are run.
+    #[serde(default)]
+    pub forward_flops: Option<u64>,
     /// The code that ran and the machine, where the caller says.
     #[serde(default)]
     pub provenance: Option<Provenance>,
@@ -117,10 +125,9 @@ impl BackendTask for SeedRun<'_> {
         let samples = self.samples(dataset, &split, &base)?;
         let classes = samples.all.classes().to_vec();
 
-        let readout = self.readout(&base);
-        let method = experiment
-            .method
-            .init(&base.vit, &base.config, self.seed, &device)?;
+        let readout = self.readout(&samples, &base, &device)?;
+        let method = self.adapter(&samples, &base, &device)?;
+        let forward_flops = self.forward_flops(&base, &readout, &method)?;
         let adapter = InputAdapter::new(method, &base.vit, experiment.train_patch_embed);
         let adapted = adapter.num_params();
         let backbone_parameters = base.vit.num_params();
@@ -171,6 +178,20 @@ impl BackendTask for SeedRun<'_> {
                 training_seconds = Some(((self.clock)() - before).as_secs_f64());
                 curve = trained.curve;
                 let model = trained.model.valid();
+                if self.keep_adapter {
+                    let identity = BaseIdentity {
+                        sha256: Some(base.sha256.clone()),
+                        name: Some(experiment.backbone.weights.clone()),
+                    };
+                    keep(
+                        self.folder,
+                        self.seed,
+                        &model,
+                        &experiment.method,
+                        &readout,
+                        &identity,
+                    )?;
+                }
                 let test = features_of(
                     &samples,
                     &test_indices,
@@ -211,13 +232,20 @@ impl BackendTask for SeedRun<'_> {
             },
             peak_memory_bytes: training::peak_rss_bytes(),
             weights: base.sha256,
+            forward_flops,
             provenance: None,
         })
     }
 }
 
 impl SeedRun<'_> {
-    fn readout<B: burn::tensor::backend::Backend>(&self, base: &Backbone<B>) -> Readout {
+    /// How features are read. Statistics of spectra come from the training images.
+    fn readout<B: AutodiffBackend>(
+        &self,
+        samples: &Samples,
+        base: &Backbone<B>,
+        device: &B::Device,
+    ) -> Result<Readout, RunError> {
         let config = &self.experiment.backbone;
         let depth = base.vit.blocks.len();
         let blocks = if config.blocks == 0 {
@@ -225,13 +253,70 @@ impl SeedRun<'_> {
         } else {
             config.blocks.min(depth)
         };
-        Readout {
+        let spectra = match &self.experiment.spectral_head {
+            Some(pixels) => Some(spectral::image_statistics::<B::InnerBackend>(
+                samples,
+                &self.experiment.input,
+                pixels,
+                base.config.patch_size,
+                device,
+            )?),
+            None => None,
+        };
+        Ok(Readout {
             request: FeatureRequest {
                 blocks: vec![blocks - 1],
                 final_norm: config.final_norm,
             },
             pooling: config.pooling,
+            spectra,
+        })
+    }
+
+    /// The untrained adapter of the row's method.
+    fn adapter<B: AutodiffBackend>(
+        &self,
+        samples: &Samples,
+        base: &Backbone<B>,
+        device: &B::Device,
+    ) -> Result<Adapter<B>, RunError> {
+        match &self.experiment.method {
+            Method::Weights(method) => {
+                let adapter = method.init(&base.vit, &base.config, self.seed, device)?;
+                Ok(Adapter::Weights(adapter))
+            }
+            Method::Deflect(method) => {
+                let input = &self.experiment.input;
+                let config = method.config(spectral::spectrum(samples, input));
+                let pixel_set = config.pixel_set(&base.config)?;
+                let fitted = spectral::fit::<B::InnerBackend>(samples, &pixel_set, device)?;
+                let adapter = Deflect::init(&config, &base.config, &fitted, self.seed, device)?;
+                let shape = [1, samples.all.bands().len(), input.size, input.size];
+                adapter.check_image(shape, &base.config)?;
+                Ok(Adapter::Deflect(adapter))
+            }
         }
+    }
+
+    /// Floating-point operations of one image, where the formulas hold: when all blocks are run.
+    fn forward_flops<B: AutodiffBackend>(
+        &self,
+        base: &Backbone<B>,
+        readout: &Readout,
+        adapter: &Adapter<B>,
+    ) -> Result<Option<u64>, RunError> {
+        if readout.request.blocks != [base.config.depth - 1] {
+            return Ok(None);
+        }
+        let image = [self.experiment.input.size; 2];
+        let multiply_adds = match (&self.experiment.method, adapter) {
+            (Method::Weights(method), _) => method.multiply_adds(&base.config, image)?,
+            (Method::Deflect(_), Adapter::Deflect(adapter)) => {
+                adapter.config().multiply_adds(&base.config, image)?
+            }
+            (Method::Deflect(_), Adapter::Weights(_)) => return Ok(None),
+        };
+        Ok(Some(multiply_adds.saturating_mul(2)))
     }
 
     fn samples<B: burn::tensor::backend::Backend>(
@@ -265,6 +350,7 @@ impl SeedRun<'_> {
             source,
         };
         let input = serde_json::to_string(&experiment.input).map_err(json)?;
+        let spectra = serde_json::to_string(&experiment.spectral_head).map_err(json)?;
         // A method that does not start as the base has features of its own from the first step.
         let start = if experiment.method.starts_as_base() {
             experiment.method.name().to_owned()
@@ -289,7 +375,11 @@ impl SeedRun<'_> {
             .with("model", &model)
             .with("input", &input)
             .with("part", part)
-            .with("readout", &format!("{readout:?}"))
+            .with(
+                "readout",
+                &format!("{:?} {:?}", readout.request, readout.pooling),
+            )
+            .with("spectra", &spectra)
             .with("backend", self.backend);
         let cache = FeatureCache::new(folder);
         if let Some(matrix) = cache.get(&key)? {

@@ -16,6 +16,7 @@ use super::backbone::Backbone;
 use super::batches::{LoaderSource, rows};
 use super::model::{Readout, Trainable, adapter_rates};
 use super::seed::{Samples, SeedRun, curve_points};
+use crate::experiment::Method;
 
 /// Runs of fewer images (epochs times training images) are repeated after a kill rather than resumed.
 const CHECKPOINT_FROM_IMAGES: usize = 200_000;
@@ -65,13 +66,23 @@ pub(crate) fn run<B: AutodiffBackend>(
     if long {
         hooks = hooks.checkpoint(&policy);
     }
+    // Weight of the loss of DEFLECT's soft constraint, which is on the norms of displacements.
+    let norm_loss = match &seed_run.experiment.method {
+        Method::Deflect(method) => method.norm_loss(),
+        Method::Weights(_) => 0.0,
+    };
     let outcome = if adapts {
         let objective =
             |model: &Trainable<B>, batch: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
-                let features =
-                    readout.features(&base.vit, &model.adapter, image_tensor::<B>(&batch, device));
+                let images = image_tensor::<B>(&batch, device);
+                let (features, state) =
+                    readout.features_and_state(&base.vit, &model.adapter, images);
                 let targets = loss.targets_of_classes::<B>(&batch.labels, device)?;
                 let value = loss.forward(model.head.forward(features), &targets);
+                let value = match state.norm_loss() {
+                    Some(gap) => value + gap * norm_loss,
+                    None => value,
+                };
                 Ok(Loss::mean(value, batch.len()).with_weight(targets.total_weight()))
             };
         let source = LoaderSource(seed_run.training_loader(samples)?);

@@ -1,16 +1,22 @@
-//! What of an image reaches the backbone: known bands as the weights expect them, other bands standardised, joined.
+//! What of an image reaches the model: known bands as the weights expect them, other bands standardised, spectra in physical
+//! units, joined.
 
 use std::sync::Arc;
 
 use rs_datasets::{
-    BandSet, BandStatistics, ConvertUnit, DataError, Dataset, DatasetInfo, FillInvalid, Image,
-    InputUnit, Interpolation, Normalise, Pipeline, RenderUint8, Resize, Sample, SelectBands, Split,
-    Step, TargetUnit, compute_statistics, sample_stream,
+    Band, BandSet, BandStatistics, ConvertUnit, DataError, Dataset, DatasetInfo, FillInvalid,
+    Image, InputUnit, Interpolation, Normalise, Pipeline, RenderUint8, Resize, Sample, SelectBands,
+    Split, Step, TargetUnit, compute_statistics, sample_stream,
 };
 
 use crate::experiment::{InputConfig, Normalisation, Rendering};
 
-/// A data set seen through an [`InputConfig`]: samples of `bands.len()` standardised channels.
+/// The value that stands for "not measured" among spectra: no reflectance, backscatter or temperature comes near it.
+pub(crate) const NO_DATA: f32 = -9999.0;
+
+/// A data set seen through an [`InputConfig`]: samples of `bands.len()` standardised channels for the backbone, then
+/// `spectral.len()` channels of spectra. Spectra are reflectances where the images hold digital numbers or reflectances, and
+/// otherwise what the images hold; pixels that were not measured are `NO_DATA`.
 pub struct View {
     inner: Arc<dyn Dataset>,
     parts: Vec<Pipeline>,
@@ -81,12 +87,47 @@ impl View {
         for part in &parts {
             bands.extend_from_slice(part.output_bands(inner.bands())?.as_slice());
         }
+        if !config.spectral.is_empty() {
+            let spectra = spectra(inner.as_ref(), config)?;
+            for band in spectra.output_bands(inner.bands())?.as_slice() {
+                // The same band may be among the backbone's, too.
+                bands.push(Band {
+                    name: format!("{} spectrum", band.name),
+                    ..band.clone()
+                });
+            }
+            parts.push(spectra);
+        }
         Ok(Self {
             bands: BandSet::new(bands)?,
             inner,
             parts,
         })
     }
+}
+
+/// The steps from an image to its spectra.
+fn spectra(inner: &dyn Dataset, config: &InputConfig) -> Result<Pipeline, DataError> {
+    let mut steps = vec![Step::SelectBands(SelectBands {
+        bands: config.spectral.clone(),
+    })];
+    // All images of a set have one unit.
+    let unit = inner.load(0)?.image.unit;
+    if matches!(
+        unit,
+        InputUnit::DigitalNumber { .. } | InputUnit::Reflectance
+    ) {
+        steps.push(Step::ConvertUnit(ConvertUnit {
+            to: TargetUnit::Reflectance {},
+        }));
+    }
+    steps.push(Step::Resize(Resize {
+        height: config.size,
+        width: config.size,
+        interpolation: Interpolation::Bilinear,
+    }));
+    steps.push(Step::FillInvalid(FillInvalid { value: NO_DATA }));
+    Ok(Pipeline::new(steps))
 }
 
 impl Dataset for View {

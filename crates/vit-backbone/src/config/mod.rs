@@ -1,5 +1,6 @@
 //! The configuration of a vision transformer: plain data, strict when read, validated before anything is allocated.
 
+mod cost;
 mod count;
 mod groups;
 mod options;

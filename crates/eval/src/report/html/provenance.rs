@@ -54,7 +54,7 @@ fn record(record: &RunRecord) -> String {
         .iter()
         .filter_map(|result| result.predictions.as_deref())
         .collect();
-    let rows: [(&str, Option<String>); 16] = [
+    let rows: [(&str, Option<String>); 17] = [
         ("id", Some(record.id.clone())),
         ("row", Some(record.label())),
         ("code", revision),
@@ -73,6 +73,13 @@ fn record(record: &RunRecord) -> String {
         ),
         ("all parameters", p.total.map(thousands)),
         ("peak memory", record.cost.peak_memory_bytes.map(bytes)),
+        (
+            "arithmetic per image",
+            record
+                .cost
+                .forward_flops
+                .map(|n| format!("{} operations", thousands(n))),
+        ),
         ("wall time", record.cost.wall_seconds.map(duration)),
         (
             "predictions",
