@@ -6,7 +6,7 @@ use burn::module::Param;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use peft_lora::{BaseCheck, MethodConfig, PeftAdapter, SavedHead};
-use peft_model::{base, head, load};
+use peft_model::{base, config, head, load};
 use testkit::{Golden, Tolerance, assert_close, golden_root};
 use vit_backbone::{Pooling, pool};
 
