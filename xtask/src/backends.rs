@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use crate::workspace::{cargo, check, root};
 
 /// Crates whose tests run on every backend.
-const CRATES: [&str; 4] = ["vit-backbone", "peft-lora", "heads", "training"];
+const CRATES: [&str; 5] = ["vit-backbone", "peft-lora", "deflect", "heads", "training"];
 const PAGE: &str = "docs/backends.md";
 
 /// Which backends to add to flex and ndarray.

@@ -22,7 +22,8 @@ impl Colour {
     pub(super) fn marker(self) -> Marker {
         match self {
             Self::Baseline => Marker::Circle,
-            Self::Method(i) => Marker::of(i + 1),
+            // One further with every round of colours, so that no pair of colour and marker comes twice.
+            Self::Method(i) => Marker::of(i + 1 + i / SERIES),
         }
     }
 
@@ -129,4 +130,19 @@ pub(super) fn shorten(text: &str, limit: usize) -> String {
         .take(limit.saturating_sub(1))
         .chain(['\u{2026}'])
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_methods_look_alike() {
+        let looks: Vec<_> = (0..40)
+            .map(|i| (i % SERIES, Colour::Method(i).marker()))
+            .collect();
+        for (i, look) in looks.iter().enumerate() {
+            assert!(!looks[..i].contains(look), "{i}: {look:?}");
+        }
+    }
 }

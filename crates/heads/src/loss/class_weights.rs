@@ -15,13 +15,19 @@ pub enum ClassWeights {
     Balanced,
     /// One weight per class, in class order.
     List(Vec<f64>),
+    /// `(1 - beta) / (1 - beta^n_c)`, the inverse of the effective number of samples (Cui et al. 2019, "Class-balanced loss",
+    /// equation 2): every class counts the same at `beta` 0, inversely to its size as `beta` nears 1.
+    Effective {
+        /// 0 to below 1; the paper uses 0.9 to 0.9999.
+        beta: f64,
+    },
 }
 
 impl ClassWeights {
     /// The weights as numbers; `None` when every class counts the same.
     ///
     /// # Errors
-    /// `Balanced` without counts or with an empty class, a list of another length, a weight that is negative or not
+    /// `Balanced` or `Effective` without counts or with an empty class, `beta` outside its range, a list of another length, a weight that is negative or not
     /// finite, or only zeros.
     pub fn resolve(
         &self,
@@ -31,18 +37,23 @@ impl ClassWeights {
         match self {
             Self::None => Ok(None),
             Self::Balanced => {
-                let counts = counts.ok_or_else(|| HeadError::Setting {
-                    name: "class_weights",
-                    value: "balanced".into(),
-                    allowed: "used with the class counts of the training set".into(),
-                })?;
-                check_length("the class counts", classes, counts.len())?;
-                if let Some(class) = counts.iter().position(|c| *c == 0) {
-                    return Err(HeadError::EmptyClass { class });
-                }
+                let counts = needed(counts, "balanced", classes)?;
                 let n: usize = counts.iter().sum();
                 let each = n as f64 / classes as f64;
                 Ok(Some(counts.iter().map(|c| each / *c as f64).collect()))
+            }
+            Self::Effective { beta } => {
+                if !(0.0..1.0).contains(beta) {
+                    return Err(HeadError::Setting {
+                        name: "beta",
+                        value: beta.to_string(),
+                        allowed: "from 0 to below 1".into(),
+                    });
+                }
+                let counts = needed(counts, "effective", classes)?;
+                // 1 - beta^n by exp_m1: the difference itself loses all digits when beta is near 1.
+                let weight = |&n: &usize| (1.0 - beta) / -(n as f64 * beta.ln()).exp_m1();
+                Ok(Some(counts.iter().map(weight).collect()))
             }
             Self::List(list) => {
                 check_length("the class weight list", classes, list.len())?;
@@ -64,6 +75,24 @@ impl ClassWeights {
                 Ok(Some(list.clone()))
             }
         }
+    }
+}
+
+/// The counts of classes none of which is empty.
+fn needed<'a>(
+    counts: Option<&'a [usize]>,
+    value: &str,
+    classes: usize,
+) -> Result<&'a [usize], HeadError> {
+    let counts = counts.ok_or_else(|| HeadError::Setting {
+        name: "class_weights",
+        value: value.into(),
+        allowed: "used with the class counts of the training set".into(),
+    })?;
+    check_length("the class counts", classes, counts.len())?;
+    match counts.iter().position(|c| *c == 0) {
+        Some(class) => Err(HeadError::EmptyClass { class }),
+        None => Ok(counts),
     }
 }
 
@@ -91,6 +120,30 @@ mod tests {
             .unwrap();
         for (w, c) in weights.iter().zip(counts) {
             assert!((w * c as f64 - 16.0 / 3.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn effective_numbers_lie_between_equal_and_balanced_weights() {
+        let counts = [1000, 100, 1];
+        let weights = |beta| {
+            let kind = ClassWeights::Effective { beta };
+            kind.resolve(3, Some(&counts)).unwrap().unwrap()
+        };
+        assert_eq!(weights(0.0), [1.0, 1.0, 1.0]);
+        // By hand: (1 - 0.9) / (1 - 0.9^1) = 1, and 0.9^100 and 0.9^1000 are nearly nothing.
+        let [head, middle, tail] = weights(0.9)[..] else {
+            panic!()
+        };
+        assert!((tail - 1.0).abs() < 1e-12);
+        assert!((middle - 0.1 / (1.0 - 0.9_f64.powi(100))).abs() < 1e-12);
+        assert!((head - 0.1).abs() < 1e-12);
+        // Towards 1 the weights are inverse to the counts, also where 1 - beta^n has no digits left.
+        let near = weights(1.0 - 1e-12);
+        assert!((near[2] / near[0] - 1000.0).abs() < 1e-3, "{near:?}");
+        for beta in [-0.1, 1.0, f64::NAN] {
+            let kind = ClassWeights::Effective { beta };
+            assert!(kind.resolve(3, Some(&counts)).is_err(), "{beta}");
         }
     }
 

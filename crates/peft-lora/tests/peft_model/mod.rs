@@ -10,7 +10,7 @@ use peft_lora::{HostArray, LoadOptions, LoadedAdapter, PeftAdapter, SavedHead};
 use testkit::{Golden, golden_root};
 use vit_backbone::{Vit, VitConfig, load_vit};
 
-pub fn config() -> VitConfig {
+pub(crate) fn config() -> VitConfig {
     VitConfig {
         image_size: 16,
         patch_size: 4,
@@ -23,7 +23,7 @@ pub fn config() -> VitConfig {
 }
 
 /// The weights, frozen.
-pub fn base<B: Backend>() -> Vit<B> {
+pub(crate) fn base<B: Backend>() -> Vit<B> {
     let path = golden_root().join("peft-lora/base.safetensors");
     load_vit::<B>(
         path,
@@ -37,14 +37,14 @@ pub fn base<B: Backend>() -> Vit<B> {
 }
 
 /// The adapter of a golden's directory.
-pub fn load<B: Backend>(case: &str, base: &Vit<B>) -> LoadedAdapter<B> {
+pub(crate) fn load<B: Backend>(case: &str, base: &Vit<B>) -> LoadedAdapter<B> {
     let directory = golden_root().join("peft-lora").join(case);
     let options = LoadOptions::default();
     PeftAdapter::load(&directory, base, &config(), &options, &B::Device::default()).unwrap()
 }
 
 /// The head of the file, or of the model it was made for: weight `[classes, features]` and bias `[classes]`.
-pub fn head<B: Backend>(saved: Option<&SavedHead>) -> (Tensor<B, 2>, Tensor<B, 1>) {
+pub(crate) fn head<B: Backend>(saved: Option<&SavedHead>) -> (Tensor<B, 2>, Tensor<B, 1>) {
     let device = B::Device::default();
     match saved {
         Some(head) => {

@@ -176,7 +176,7 @@ pub struct BackboneConfig {
     /// Whether the final norm is applied to the features.
     #[serde(default)]
     pub final_norm: bool,
-    /// `patch_mean` or `class_token`.
+    /// `patch_mean`, `patch_mean_std` or `class_token`.
     pub pooling: vit_backbone::Pooling,
 }
 

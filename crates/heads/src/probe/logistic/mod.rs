@@ -3,6 +3,7 @@
 //! Fitted by full-batch L-BFGS and not by a few epochs of SGD: a probe that is not converged measures the optimiser,
 //! not the features.
 
+mod long_tail;
 mod objective;
 
 use rayon::prelude::*;
