@@ -14,9 +14,10 @@ import timm
 import torch
 from open_clip.transformer import QuickGELU, VisionTransformer as ClipTower
 from torchgeo.models.scale_mae import scalemae_large_patch16
-from transformers import ViTMAEConfig, ViTMAEModel
+from transformers import DINOv3ViTConfig, DINOv3ViTModel, ViTMAEConfig, ViTMAEModel
 
 from common import VERSIONS
+from export_zoo_prithvi import published as prithvi_code
 from export_zoo_satmae import GroupViT
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
@@ -49,6 +50,26 @@ def clip(width, layers, heads, patch_size, output, image_size=224, act=torch.nn.
     return ClipTower(image_size, patch_size, width, layers, heads, 4.0, output_dim=output, act_layer=act)
 
 
+def dinov3(dim, depth, heads, inner, gated=False, bias=True):
+    """The published files hold a fused bias, with a mask over the part of the keys, and the periods of the rotation."""
+    config = DINOv3ViTConfig(hidden_size=dim, num_hidden_layers=depth, num_attention_heads=heads, intermediate_size=inner,
+                             num_register_tokens=4, use_gated_mlp=gated, query_bias=bias, key_bias=bias, value_bias=bias)
+    model = DINOv3ViTModel(config)
+    del model.embeddings.mask_token  # of pretraining
+    model.periods = torch.nn.Parameter(torch.empty(dim // heads // 4), requires_grad=False)
+    return model
+
+
+def prithvi(dim, depth, heads, frames, patch_size=16, **options):
+    model = prithvi_code().PrithviViT(num_frames=frames, patch_size=(1, patch_size, patch_size), in_chans=6, embed_dim=dim, depth=depth,
+                                      num_heads=heads, **options)
+    model.table = torch.nn.Parameter(torch.empty_like(model.pos_embed), requires_grad=False)
+    return model
+
+
+LOCATED = dict(coords_encoding=["time", "location"], coords_scale_learn=True)
+
+
 def published(name, **options):
     return lambda: timm.create_model(name, pretrained=False, num_classes=0, **options)
 
@@ -74,6 +95,21 @@ MODELS = {
     "clip_vit_large_14_336_openai": lambda: clip(1024, 24, 16, 14, 768, 336, act=QuickGELU),
     "clip_vit_large_14_laion2b": lambda: clip(1024, 24, 16, 14, 768),
     "clip_vit_huge_14_laion2b": lambda: clip(1280, 32, 16, 14, 1024),
+    "dinov3_vit_small": lambda: dinov3(384, 12, 6, 1536),
+    "dinov3_vit_small_plus": lambda: dinov3(384, 12, 6, 1536, gated=True),
+    "dinov3_vit_base": lambda: dinov3(768, 12, 12, 3072),
+    "dinov3_vit_large": lambda: dinov3(1024, 24, 16, 4096),
+    "dinov3_vit_huge_plus": lambda: dinov3(1280, 32, 20, 5120, gated=True),
+    "dinov3_vit_7b": lambda: dinov3(4096, 40, 32, 8192, gated=True, bias=False),
+    "dinov3_sat_vit_large": lambda: dinov3(1024, 24, 16, 4096),
+    "dinov3_sat_vit_7b": lambda: dinov3(4096, 40, 32, 8192, gated=True, bias=False),
+    "prithvi_eo_v1_100m": lambda: prithvi(768, 12, 12, 3),
+    "prithvi_eo_v2_tiny_tl": lambda: prithvi(192, 12, 3, 1, **LOCATED),
+    "prithvi_eo_v2_100m_tl": lambda: prithvi(768, 12, 12, 4, **LOCATED),
+    "prithvi_eo_v2_300m": lambda: prithvi(1024, 24, 16, 4),
+    "prithvi_eo_v2_300m_tl": lambda: prithvi(1024, 24, 16, 4, **LOCATED),
+    "prithvi_eo_v2_600m": lambda: prithvi(1280, 32, 16, 4, 14),
+    "prithvi_eo_v2_600m_tl": lambda: prithvi(1280, 32, 16, 4, 14, **LOCATED),
     "augreg_vit_small_16": published("vit_small_patch16_224.augreg_in21k"),
     "augreg_vit_base_16": published("vit_base_patch16_224.augreg_in21k"),
     "augreg_vit_base_8": published("vit_base_patch8_224.augreg_in21k"),

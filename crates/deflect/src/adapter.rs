@@ -133,9 +133,9 @@ impl<B: Backend> Deflect<B> {
         vit: &Vit<B>,
         image: Tensor<B, 4>,
     ) -> (Tensor<B, 3>, Option<Tensor<B, 1>>) {
-        let (x, mut state) = vit.embed(image, self);
-        let x = vit.run_blocks(x, &mut state, 0..vit.blocks.len(), self);
-        (vit.final_norm(x, self), state.norm_loss())
+        let (x, mut pass) = vit.embed(image, self);
+        let x = vit.run_blocks(x, &mut pass, 0..vit.blocks.len(), self);
+        (vit.final_norm(x, self), pass.state.norm_loss())
     }
 
     fn adapted(&self, block: usize) -> Option<&UntangledAttention<B>> {
@@ -196,11 +196,13 @@ impl<B: Backend> Seam<B> for Deflect<B> {
         };
         let spectral = maps.spectral(state.stream.clone());
         let sums = rgb + spectral.clone();
+        // Rotary positions turn the sums: rotation is linear, so both streams are turned alike.
+        let sums = base.rotate(sums);
         let joined = maps.product(sums.clone(), base.heads);
         let displacement = self.linear(site(LinearMap::Proj), &base.proj, joined);
         let deflection = &self.config.deflection;
         let factor = if deflection.needs_pretrained() {
-            let pretrained = fused_ops::attention(frozen, base.heads);
+            let pretrained = base.product(frozen);
             let pretrained = apply_linear(&base.proj, pretrained);
             if deflection.constraint == Constraint::Soft {
                 let gap = norm_gap(displacement.clone(), pretrained.clone());

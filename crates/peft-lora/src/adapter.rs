@@ -144,12 +144,16 @@ pub(crate) fn check_architecture<B: Backend>(
     }
     let channels = match &config.channel_groups {
         Some(channels) => channels.groups.first().map_or(0, Vec::len),
-        None => config.in_channels,
+        None => config.patch_channels(),
     };
     let embed = [channels * config.patch_size * config.patch_size, config.dim];
     differ(
-        "channel groups",
-        (1 + base.embed.groups.as_ref().map_or(0, |g| g.others.len())).to_string(),
+        "channel groups or frames",
+        base.embed
+            .groups
+            .as_ref()
+            .map_or(base.embed.frames.unwrap_or(1), |g| 1 + g.others.len())
+            .to_string(),
         config.group_count().to_string(),
     )?;
     differ(

@@ -233,7 +233,7 @@ fn prompts_stand_behind_the_prefix_and_deep_ones_replace_each_other() {
                 let prompts = tokens.clone().slice([1..2, prefix..prefix + 3, 0..8]);
                 prompts.into_data()
             };
-            let (tokens, mut state) = base.embed(image(), &adapter);
+            let (tokens, mut pass) = base.embed(image(), &adapter);
             assert_eq!(tokens.dims(), [2, prefix + 3 + 4, 8]);
             assert_eq!(at(&tokens), inner.prompts[0].val().into_data());
             let plain = base.embed(image(), &()).0.into_data();
@@ -243,7 +243,7 @@ fn prompts_stand_behind_the_prefix_and_deep_ones_replace_each_other() {
                 kept.insert(0, tokens.clone().slice([0..2, 0..1, 0..8]));
             }
             assert_eq!(Tensor::cat(kept, 1).into_data(), plain);
-            let tokens = base.run_blocks(tokens, &mut state, 0..1, &adapter);
+            let tokens = base.run_blocks(tokens, &mut pass, 0..1, &adapter);
             assert_eq!(tokens.dims(), [2, prefix + 3 + 4, 8]);
             if deep {
                 assert_eq!(at(&tokens), inner.prompts[1].val().into_data());

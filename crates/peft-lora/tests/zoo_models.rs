@@ -54,6 +54,24 @@ fn models() -> Vec<(&'static str, VitConfig)> {
             },
         ),
         (
+            "rotary positions",
+            VitConfig {
+                positions: PositionKind::Rotary,
+                register_tokens: 2,
+                ..tiny()
+            },
+        ),
+        (
+            "frames",
+            VitConfig {
+                dim: 16,
+                frames: Some(3),
+                coordinates: true,
+                positions: PositionKind::SinCos3d,
+                ..tiny()
+            },
+        ),
+        (
             "channel groups",
             VitConfig {
                 channel_groups: Some(ChannelGroups {

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::build::Builder;
-use crate::{BackboneError, LinearMap, LinearSite};
+use crate::{BackboneError, LinearMap, LinearSite, Rotary};
 
 /// `softmax(Q Kᵀ / sqrt(d_h)) V` per head, with `Q, K, V` from one fused map and an output map behind the joined heads.
 #[derive(Module, Debug)]
@@ -17,6 +17,8 @@ pub struct Attention<B: Backend> {
     pub proj: Linear<B>,
     /// Number of heads.
     pub heads: usize,
+    /// The rotation of queries and keys, bound for one forward pass of a model with rotary positions and `None` at rest.
+    pub rotary: Option<Rotary<B>>,
 }
 
 impl<B: Backend> Attention<B> {
@@ -30,7 +32,30 @@ impl<B: Backend> Attention<B> {
             qkv: from.child("qkv").linear(dim, 3 * dim, qkv_bias)?,
             proj: from.child("proj").linear(dim, dim, true)?,
             heads,
+            rotary: None,
         })
+    }
+
+    /// The same layer (it shares every tensor), bound to the rotation of a forward pass.
+    pub(crate) fn bound(&self, rotary: &Rotary<B>) -> Self {
+        Self {
+            rotary: Some(rotary.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Queries and keys turned by their rotary positions, if the model has them: `[batch, tokens, 3 dim]` to the same.
+    pub fn rotate(&self, qkv: Tensor<B, 3>) -> Tensor<B, 3> {
+        match &self.rotary {
+            Some(rotary) => rotary.rotate(qkv, self.heads),
+            None => qkv,
+        }
+    }
+
+    /// Softmax attention on the output of the fused map, rotary positions included: `[batch, tokens, 3 dim]` to
+    /// `[batch, tokens, dim]`.
+    pub fn product(&self, qkv: Tensor<B, 3>) -> Tensor<B, 3> {
+        fused_ops::attention(self.rotate(qkv), self.heads)
     }
 
     /// The whole layer, with both linear maps applied by `linear`.
@@ -50,7 +75,7 @@ impl<B: Backend> Attention<B> {
             &self.qkv,
             x,
         );
-        let joined = fused_ops::attention(qkv, self.heads);
+        let joined = self.product(qkv);
         linear(
             LinearSite {
                 block,

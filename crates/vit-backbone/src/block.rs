@@ -7,7 +7,7 @@ use burn::tensor::backend::Backend;
 use crate::build::Builder;
 use crate::{
     Activation, Attention, BackboneError, DropPath, LayerNorm, LayerScale, LayerScaleSite, Mlp,
-    NormSite, Seam, VitConfig,
+    NormSite, Pass, Seam, VitConfig,
 };
 
 /// `x + DropPath(ls1(attn(norm1(x))))`, then `x + DropPath(ls2(mlp(norm2(x))))`: timm's `Block`.
@@ -106,8 +106,36 @@ impl<B: Backend> Block<B> {
         state: &mut S::State,
         seam: &S,
     ) -> Tensor<B, 3> {
+        self.forward_with(index, &self.attn, x, state, seam)
+    }
+
+    /// [`Block::forward`] in a pass that may have rotary positions.
+    pub(crate) fn forward_in<S: Seam<B>>(
+        &self,
+        index: usize,
+        x: Tensor<B, 3>,
+        pass: &mut Pass<B, S::State>,
+        seam: &S,
+    ) -> Tensor<B, 3> {
+        match &pass.rotary {
+            Some(rotary) => {
+                let attn = self.attn.bound(rotary);
+                self.forward_with(index, &attn, x, &mut pass.state, seam)
+            }
+            None => self.forward_with(index, &self.attn, x, &mut pass.state, seam),
+        }
+    }
+
+    fn forward_with<S: Seam<B>>(
+        &self,
+        index: usize,
+        attn: &Attention<B>,
+        x: Tensor<B, 3>,
+        state: &mut S::State,
+        seam: &S,
+    ) -> Tensor<B, 3> {
         let normed = seam.norm(NormSite::Norm1(index), &self.norm1, x.clone());
-        let branch = seam.attention(index, &self.attn, normed, state);
+        let branch = seam.attention(index, attn, normed, state);
         let branch = match &self.ls1 {
             Some(scale) => seam.layer_scale(LayerScaleSite::Ls1(index), scale, branch),
             None => branch,

@@ -7,8 +7,9 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::build::Builder;
 use crate::{
-    BackboneError, GroundPositions, GroupEmbed, InitRule, Interpolation, PositionKind,
-    PositionTable, VitConfig, apply_linear, sin_cos_2d,
+    BackboneError, CoordinateEmbed, GroundPositions, GroupEmbed, InitRule, Interpolation,
+    PositionKind, PositionTable, Rotary, RotaryPositions, VitConfig, apply_linear, sin_cos_2d,
+    sin_cos_3d,
 };
 
 /// Patch embedding, class and register tokens, and positions (ViT, Dosovitskiy et al. 2021, equation 1).
@@ -26,6 +27,11 @@ pub struct TokenEmbed<B: Backend> {
     pub register_tokens: Option<Param<Tensor<B, 3>>>,
     /// `pos_embed`: `[1, prefix_rows + side * side, dim]`, narrower where channel groups have a part of it.
     pub positions: PositionTable<B>,
+    /// Number of frames of an image in a model that embeds frame by frame.
+    #[module(skip)]
+    pub frames: Option<usize>,
+    /// Embeddings of dates and places, if the model has them.
+    pub coordinates: Option<CoordinateEmbed<B>>,
     /// Side of a patch in pixels.
     pub patch_size: usize,
     /// Number of image channels.
@@ -49,7 +55,7 @@ impl<B: Backend> TokenEmbed<B> {
         let p = config.patch_size;
         let (proj, groups) = match &config.channel_groups {
             None => {
-                let shape = [dim, config.in_channels, p, p];
+                let shape = config.patch_shape();
                 let mut from = from.child("patch_embed");
                 let proj = from
                     .child("proj")
@@ -84,17 +90,36 @@ impl<B: Backend> TokenEmbed<B> {
                 place,
                 from.device(),
             ),
+            PositionKind::SinCos3d => {
+                let side = config.grid_side();
+                let mut values = vec![0.0; config.prefix_rows() * dim];
+                values.extend(sin_cos_3d(dim, [config.frame_count(), side, side]));
+                let data = TensorData::new(values, shape);
+                PositionTable::Fixed(Tensor::from_data(data, from.device()))
+            }
             PositionKind::SinCosGround => PositionTable::Ground(GroundPositions {
                 dim,
                 resolutions: vec![1.0],
             }),
+            PositionKind::Rotary => {
+                let count = dim / config.heads / 4;
+                let name = "rope_embed.periods";
+                let periods = from.values(name, &[count], RotaryPositions::RULE)?;
+                PositionTable::Rotary(RotaryPositions::new(periods)?)
+            }
         };
+        let coordinates = config
+            .coordinates
+            .then(|| CoordinateEmbed::build(from))
+            .transpose()?;
         Ok(Self {
             proj,
             groups,
             class_token,
             register_tokens,
             positions,
+            frames: config.frames,
+            coordinates,
             patch_size: p,
             in_channels: config.in_channels,
             grid_side: config.grid_side(),
@@ -107,7 +132,7 @@ impl<B: Backend> TokenEmbed<B> {
     ///
     /// # Shapes
     /// - `image`: `[batch, channels, height, width]`
-    /// - result: `[batch, prefix + patches, dim]`, the patches of each channel group behind one another
+    /// - result: `[batch, prefix + patches, dim]`, the patches of each channel group or frame behind one another
     ///
     /// # Panics
     /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand. When the model was given a
@@ -123,8 +148,19 @@ impl<B: Backend> TokenEmbed<B> {
         [height / self.patch_size, width / self.patch_size]
     }
 
+    /// The rotation of queries and keys for an image, in a model with rotary positions.
+    pub fn rotary(&self, image: &Tensor<B, 4>) -> Option<Rotary<B>> {
+        match &self.positions {
+            PositionTable::Rotary(positions) => {
+                Some(positions.on_grid(self.grid(image), &image.device()))
+            }
+            _ => None,
+        }
+    }
+
     /// Cuts an image into patches: `[batch, channels, height, width]` to `[batch, patches, channels * patch * patch]`,
-    /// a patch in the order (channel, row, column).
+    /// a patch in the order (channel, row, column). Frames are cut one after the other: `[batch, frames * patches, ...]` with
+    /// the channels of one frame in a patch.
     ///
     /// # Panics
     /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand.
@@ -138,10 +174,12 @@ impl<B: Backend> TokenEmbed<B> {
             self.in_channels,
         );
         let (rows, columns) = (height / p, width / p);
+        let frames = self.frames.unwrap_or(1);
+        let channels = channels / frames;
         image
-            .reshape([batch, channels, rows, p, columns, p])
+            .reshape([batch * frames, channels, rows, p, columns, p])
             .permute([0, 2, 4, 1, 3, 5])
-            .reshape([batch, rows * columns, channels * p * p])
+            .reshape([batch, frames * rows * columns, channels * p * p])
     }
 
     /// Embedded patches without positions, `[batch, patches, dim]`; with channel groups as many for each group.
@@ -156,13 +194,17 @@ impl<B: Backend> TokenEmbed<B> {
     /// Adds positions to embedded patches and puts the prefix tokens in front.
     ///
     /// # Shapes
-    /// - `patches`: `[batch, rows * columns, dim]`, as many for each channel group
+    /// - `patches`: `[batch, rows * columns, dim]`, as many for each channel group or frame
     /// - `grid`: `[rows, columns]`
     /// - result: `[batch, prefix + patches, dim]`
     pub fn assemble(&self, patches: Tensor<B, 3>, grid: [usize; 2]) -> Tensor<B, 3> {
         let [batch, _, dim] = patches.dims();
         let (prefix_rows, patch_rows) = self.position_rows(grid);
         let patches = patches + patch_rows;
+        let patches = match &self.coordinates {
+            Some(coordinates) => coordinates.add_to(patches, self.frames.unwrap_or(1)),
+            None => patches,
+        };
         match self.prefix_sequence(prefix_rows) {
             Some(prefix) => {
                 let count = prefix.dims()[1];

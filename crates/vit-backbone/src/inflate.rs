@@ -44,10 +44,10 @@ impl<B: Backend> Vit<B> {
                 expected,
             })
         };
-        if self.embed.groups.is_some() {
+        if self.embed.groups.is_some() || self.embed.frames.is_some() {
             return fail(
                 "channel_groups",
-                "a model that embeds its channels group by group".into(),
+                "a model that embeds its channels group by group, or frame by frame".into(),
                 "a model with one patch embedding".into(),
             );
         }

@@ -27,6 +27,11 @@ pub enum InitRule {
         /// Half width of the interval.
         bound: f32,
     },
+    /// `base^(i / count)` for the number `i` of `count`; nothing is drawn.
+    Powers {
+        /// What is raised.
+        base: f32,
+    },
     /// Normal with mean zero, redrawn outside two standard deviations.
     TruncatedNormal {
         /// Standard deviation before truncation.
@@ -67,6 +72,9 @@ impl SeededInit {
         let mut rng = self.stream(name);
         match rule {
             InitRule::Constant(value) => vec![value; len],
+            InitRule::Powers { base } => {
+                (0..len).map(|i| base.powf(i as f32 / len as f32)).collect()
+            }
             InitRule::XavierUniform { fan_in, fan_out } => {
                 let bound = (6.0 / (fan_in + fan_out).max(1) as f64).sqrt();
                 (0..len)

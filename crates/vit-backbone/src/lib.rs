@@ -24,6 +24,7 @@ mod block;
 mod build;
 mod checkpoint;
 mod config;
+mod context;
 mod drop_path;
 mod embed;
 mod error;
@@ -37,6 +38,7 @@ mod mae;
 mod mlp;
 mod names;
 mod norm;
+mod pass;
 mod positions;
 mod seam;
 mod site;
@@ -50,6 +52,7 @@ pub use checkpoint::{
     SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit, save_vit, sha256_file,
 };
 pub use config::{Activation, ChannelGroups, Interpolation, PositionKind, VitConfig};
+pub use context::CoordinateEmbed;
 pub use drop_path::DropPath;
 pub use embed::TokenEmbed;
 pub use error::BackboneError;
@@ -62,7 +65,11 @@ pub use linear::apply_linear;
 pub use mae::{Mae, MaeConfig, MaeDecoder, MaskPlan};
 pub use mlp::Mlp;
 pub use norm::LayerNorm;
-pub use positions::{GroundPositions, PositionTable, resample_matrix, sin_cos_1d, sin_cos_2d};
+pub use pass::Pass;
+pub use positions::{
+    GroundPositions, PositionTable, Rotary, RotaryPositions, resample_matrix, sin_cos_1d,
+    sin_cos_2d, sin_cos_3d,
+};
 pub use seam::Seam;
 pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};
 pub use vit::Vit;

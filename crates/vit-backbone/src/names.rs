@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::build::transpose;
-use crate::{LayerNorm, LinearMap, Vit};
+use crate::{LayerNorm, LinearMap, PositionTable, Vit};
 
 /// One tensor of a model.
 pub(crate) enum NamedParameter<B: Backend> {
@@ -54,7 +54,12 @@ pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Vec<(String, NamedPa
     for (name, proj) in embed.projections() {
         let [inputs, dim] = proj.weight.dims();
         let p = embed.patch_size;
-        push_linear(&mut list, &name, proj, vec![dim, inputs / (p * p), p, p]);
+        let channels = inputs / (p * p);
+        let shape = match embed.frames {
+            None => vec![dim, channels, p, p],
+            Some(_) => vec![dim, channels, 1, p, p],
+        };
+        push_linear(&mut list, &name, proj, shape);
     }
     for (name, token) in [
         ("cls_token", &embed.class_token),
@@ -67,6 +72,19 @@ pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Vec<(String, NamedPa
     for (name, table) in embed.tables() {
         if let Some(table) = table.table() {
             list.push((name.into(), NamedParameter::Tokens(table)));
+        }
+    }
+    if let PositionTable::Rotary(positions) = &embed.positions {
+        let device = embed.proj.weight.device();
+        let periods = Tensor::from_floats(positions.periods.as_slice(), &device);
+        list.push(("rope_embed.periods".into(), NamedParameter::Vector(periods)));
+    }
+    if let Some(coordinates) = &embed.coordinates {
+        for (name, scale) in [
+            ("temporal_embed_enc.scale", &coordinates.date_scale),
+            ("location_embed_enc.scale", &coordinates.place_scale),
+        ] {
+            list.push((name.into(), NamedParameter::Vector(scale.val())));
         }
     }
     if let Some(norm) = &vit.norm_pre {

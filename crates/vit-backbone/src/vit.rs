@@ -11,7 +11,7 @@ use crate::block::BlockSpec;
 use crate::build::Builder;
 use crate::{
     BackboneError, Block, FeatureRequest, LayerNorm, LinearMap, LinearSite, NormSite,
-    ParameterSource, PositionTable, Seam, SeededInit, TokenEmbed, VitConfig, apply_linear,
+    ParameterSource, Pass, Seam, SeededInit, TokenEmbed, VitConfig, apply_linear,
 };
 
 /// A vision transformer without a head (Dosovitskiy et al. 2021), module for module timm's `VisionTransformer`.
@@ -67,52 +67,23 @@ impl<B: Backend> Vit<B> {
         })
     }
 
-    /// The same model (it shares every tensor) for images whose pixels have these sizes, in metres: one number for all
-    /// images, or one per image of a batch.
-    ///
-    /// # Errors
-    /// [`BackboneError::Config`] when the positions of the model do not depend on it, or a size is not a positive number.
-    pub fn at_resolution(&self, metres: &[f64]) -> Result<Self, BackboneError> {
-        let wrong = |field, found: String, expected: &str| {
-            Err(BackboneError::Config {
-                field,
-                found,
-                expected: expected.into(),
-            })
-        };
-        if metres.is_empty() || metres.iter().any(|m| !(m.is_finite() && *m > 0.0)) {
-            return wrong(
-                "resolution",
-                format!("{metres:?}"),
-                "positive numbers, one for all images or one for each",
-            );
-        }
-        let mut vit = self.clone();
-        match &mut vit.embed.positions {
-            PositionTable::Ground(ground) => ground.resolutions = metres.to_vec(),
-            _ => {
-                return wrong(
-                    "positions",
-                    "a table".into(),
-                    "`sin_cos_ground`: only those depend on the size of a pixel",
-                );
-            }
-        }
-        Ok(vit)
-    }
-
-    /// Image to the sequence that enters the first block, and the adapter's state.
+    /// Image to the sequence that enters the first block, and what the pass carries on: the adapter's state above all.
     ///
     /// # Shapes
     /// - `image`: `[batch, channels, height, width]`
     /// - result: `[batch, prefix + patches, dim]`
-    pub fn embed<S: Seam<B>>(&self, image: Tensor<B, 4>, seam: &S) -> (Tensor<B, 3>, S::State) {
+    pub fn embed<S: Seam<B>>(
+        &self,
+        image: Tensor<B, 4>,
+        seam: &S,
+    ) -> (Tensor<B, 3>, Pass<B, S::State>) {
+        let rotary = self.embed.rotary(&image);
         let (x, state) = seam.embed(&self.embed, image);
         let x = match &self.norm_pre {
             Some(norm) => seam.norm(NormSite::Pre, norm, x),
             None => x,
         };
-        (x, state)
+        (x, Pass { state, rotary })
     }
 
     /// Runs some of the blocks. A caller that keeps the output of a frozen prefix of blocks can go on from there.
@@ -125,7 +96,7 @@ impl<B: Backend> Vit<B> {
     pub fn run_blocks<S: Seam<B>>(
         &self,
         x: Tensor<B, 3>,
-        state: &mut S::State,
+        pass: &mut Pass<B, S::State>,
         range: Range<usize>,
         seam: &S,
     ) -> Tensor<B, 3> {
@@ -134,7 +105,7 @@ impl<B: Backend> Vit<B> {
             .iter()
             .enumerate()
             .fold(x, |x, (offset, block)| {
-                block.forward(start + offset, x, state, seam)
+                block.forward_in(start + offset, x, pass, seam)
             })
     }
 
@@ -155,8 +126,8 @@ impl<B: Backend> Vit<B> {
     /// # Panics
     /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand.
     pub fn forward<S: Seam<B>>(&self, image: Tensor<B, 4>, seam: &S) -> Tensor<B, 3> {
-        let (x, mut state) = self.embed(image, seam);
-        let x = self.run_blocks(x, &mut state, 0..self.blocks.len(), seam);
+        let (x, mut pass) = self.embed(image, seam);
+        let x = self.run_blocks(x, &mut pass, 0..self.blocks.len(), seam);
         self.final_norm(x, seam)
     }
 
@@ -174,10 +145,10 @@ impl<B: Backend> Vit<B> {
         let Some(&last) = request.blocks.iter().max() else {
             return Vec::new();
         };
-        let (mut x, mut state) = self.embed(image, seam);
+        let (mut x, mut pass) = self.embed(image, seam);
         let mut found: Vec<Option<Tensor<B, 3>>> = vec![None; request.blocks.len()];
         for block in 0..=last {
-            x = self.run_blocks(x, &mut state, block..block + 1, seam);
+            x = self.run_blocks(x, &mut pass, block..block + 1, seam);
             for (slot, _) in found
                 .iter_mut()
                 .zip(&request.blocks)

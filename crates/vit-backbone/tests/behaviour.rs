@@ -68,9 +68,9 @@ fn impossible_configurations_are_errors_not_panics() {
 fn cached_prefix<B: AutodiffBackend>() {
     let vit = Vit::<B>::init(&tiny(), 1, &Default::default()).unwrap();
     let image = image::<B>([2, 3, 16, 16]);
-    let (x, mut state) = vit.embed(image.clone(), &());
-    let cached = vit.run_blocks(x, &mut state, 0..2, &());
-    let output = vit.final_norm(vit.run_blocks(cached, &mut state, 2..3, &()), &());
+    let (x, mut pass) = vit.embed(image.clone(), &());
+    let cached = vit.run_blocks(x, &mut pass, 0..2, &());
+    let output = vit.final_norm(vit.run_blocks(cached, &mut pass, 2..3, &()), &());
     assert_close(
         &output.into_data(),
         &vit.forward(image, &()).into_data(),
@@ -188,9 +188,9 @@ fn the_seam_sees_every_place_in_order<B: AutodiffBackend>() {
     assert_eq!(calls.len(), 1 + 12 + 7);
     assert_eq!(Seam::<B>::extra_tokens(&recorder), 2);
     assert_eq!(vit.prefix_tokens(&recorder), 3);
-    let (x, mut state) = vit.embed(image, &recorder);
-    vit.run_blocks(x, &mut state, 1..3, &recorder);
-    assert_eq!(state, 2);
+    let (x, mut pass) = vit.embed(image, &recorder);
+    vit.run_blocks(x, &mut pass, 1..3, &recorder);
+    assert_eq!(pass.state, 2);
     for site in vit.linear_sites() {
         assert_eq!(
             vit.linear(site).weight.dims()[0],

@@ -29,11 +29,11 @@ fn every_stage<B: AutodiffBackend>(name: &str) {
     let device = B::Device::default();
     let (golden, vit) = load::<B>(name);
     let image = golden.tensor::<B, 4>("image", &device);
-    let (embedded, mut state) = vit.embed(image.clone(), &());
+    let (embedded, mut pass) = vit.embed(image.clone(), &());
     close::<B>(embedded.clone().into_data(), &golden, "embed");
     let mut x = embedded;
     for block in 0..vit.blocks.len() {
-        x = vit.run_blocks(x, &mut state, block..block + 1, &());
+        x = vit.run_blocks(x, &mut pass, block..block + 1, &());
         close::<B>(x.clone().into_data(), &golden, &format!("block.{block}"));
     }
     close::<B>(vit.final_norm(x, &()).into_data(), &golden, "final");

@@ -53,12 +53,11 @@ fn files_of_other_kinds_say_what_was_seen_and_what_is_near() {
     assert!(text.contains("nearest: CLIP"), "{text}");
     let text = error(&[("weight", &[2, 2])]);
     assert!(text.contains("no family is near"), "{text}");
-    // Rotary positions: LayerScale and registers without a position table.
+    // Registers without a position table and without LayerScale: no published model.
     let text = error(&[
         ("patch_embed.proj.weight", &[8, 3, 4, 4]),
         ("cls_token", &[1, 1, 8]),
         ("reg_token", &[1, 4, 8]),
-        ("blocks.0.gamma_1", &[8]),
         ("blocks.0.attn.qkv.weight", &[24, 8]),
         ("blocks.0.mlp.fc1.weight", &[32, 8]),
     ]);

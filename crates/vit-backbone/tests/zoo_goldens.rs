@@ -26,24 +26,25 @@ fn load<B: AutodiffBackend>(golden: &Golden, weights: &str) -> (Vit<B>, LoadRepo
 /// Every stage and every gradient of one golden.
 fn check<B: AutodiffBackend>(name: &str) -> LoadReport {
     let golden = Golden::open(&format!("vit-backbone/zoo_{name}_golden.safetensors"));
-    check_from::<B>(&golden, &golden.metadata_json::<String>("weights"), &[])
+    check_from::<B>(&golden, &golden.metadata_json::<String>("weights"), |vit| {
+        vit
+    })
 }
 
+/// The same with the model told something about its images.
 fn check_from<B: AutodiffBackend>(
     golden: &Golden,
     weights: &str,
-    resolutions: &[f64],
+    told: impl Fn(Vit<B>) -> Vit<B>,
 ) -> LoadReport {
     let device = B::Device::default();
-    let (mut vit, report) = load::<B>(golden, weights);
-    if !resolutions.is_empty() {
-        vit = vit.at_resolution(resolutions).unwrap();
-    }
+    let (vit, report) = load::<B>(golden, weights);
+    let vit = told(vit);
     let image = golden.tensor::<B, 4>("image", &device).require_grad();
-    let (mut x, mut state) = vit.embed(image.clone(), &());
+    let (mut x, mut pass) = vit.embed(image.clone(), &());
     close::<B>(x.clone().into_data(), golden, "embed");
     for block in 0..vit.blocks.len() {
-        x = vit.run_blocks(x, &mut state, block..block + 1, &());
+        x = vit.run_blocks(x, &mut pass, block..block + 1, &());
         close::<B>(x.clone().into_data(), golden, &format!("block.{block}"));
     }
     let last = vit.final_norm(x, &());
@@ -90,7 +91,7 @@ fn mae_on_a_wide_image<B: AutodiffBackend>() {
 /// The same model under the names of Cross-Scale MAE.
 fn cross_scale_mae<B: AutodiffBackend>() {
     let golden = Golden::open("vit-backbone/zoo_mae_golden.safetensors");
-    let report = check_from::<B>(&golden, "zoo_cross_scale_weights.pth", &[]);
+    let report = check_from::<B>(&golden, "zoo_cross_scale_weights.pth", |vit| vit);
     let key = &report
         .loaded
         .iter()
@@ -105,7 +106,9 @@ fn scale_mae<B: AutodiffBackend>() {
     for name in ["scale_mae", "scale_mae_each"] {
         let golden = Golden::open(&format!("vit-backbone/zoo_{name}_golden.safetensors"));
         let resolutions: Vec<f64> = golden.metadata_json("resolutions");
-        let report = check_from::<B>(&golden, "zoo_scale_mae_weights.pth", &resolutions);
+        let report = check_from::<B>(&golden, "zoo_scale_mae_weights.pth", |vit| {
+            vit.at_resolution(&resolutions).unwrap()
+        });
         let reason = |key: &str| {
             report
                 .unused
@@ -172,6 +175,60 @@ fn dinov2_of_its_authors<B: AutodiffBackend>() {
     assert_eq!(registers.found.key, "register_tokens");
 }
 
+fn dinov3<B: AutodiffBackend>() {
+    let report = check::<B>("dinov3");
+    let bias = report
+        .loaded
+        .iter()
+        .find(|l| l.name == "blocks.0.attn.qkv.bias")
+        .unwrap();
+    assert!(bias.found.key.contains(" + zeros + "), "{bias:?}");
+    assert!(report.assumed.iter().any(|a| a.contains("periods")));
+}
+
+fn dinov3_gated_on_a_wide_image<B: AutodiffBackend>() {
+    check::<B>("dinov3_gated");
+}
+
+/// DINOv3's own names: a mask over a bias whose masked part is not zero, periods rounded by the training.
+fn dinov3_of_its_authors<B: AutodiffBackend>() {
+    for name in ["dinov3_own", "dinov3_gated_own"] {
+        let report = check::<B>(name);
+        assert!(report.assumed.is_empty(), "{report}");
+        assert_eq!(report.unused.len(), 3); // mask token and the second norm
+        assert!(
+            report
+                .unused
+                .iter()
+                .all(|u| u.reason == UnusedReason::Pretraining)
+        );
+    }
+}
+
+/// Frames in the naming of version 1, encoder and decoder side by side, and on a grid of its own.
+fn prithvi<B: AutodiffBackend>() {
+    let report = check::<B>("prithvi_v1");
+    assert!(
+        report
+            .unused
+            .iter()
+            .all(|u| u.reason == UnusedReason::Pretraining)
+    );
+    check::<B>("prithvi_wide");
+}
+
+/// The naming of version 2, with and without what the model can be told of dates and places.
+fn prithvi_where_and_when<B: AutodiffBackend>() {
+    let report = check::<B>("prithvi_tl");
+    assert_eq!(report.prefix, "encoder.");
+    let golden = Golden::open("vit-backbone/zoo_prithvi_where_and_when_golden.safetensors");
+    let dates: Vec<Vec<[f64; 2]>> = golden.metadata_json("dates");
+    let places: Vec<[f64; 2]> = golden.metadata_json("places");
+    check_from::<B>(&golden, "zoo_prithvi_tl_weights.pt", |vit| {
+        vit.at_dates(&dates).unwrap().at_places(&places).unwrap()
+    });
+}
+
 fn supervised_on_a_tall_image<B: AutodiffBackend>() {
     let report = check::<B>("supervised");
     assert!(report.unused.iter().all(|u| u.reason == UnusedReason::Head));
@@ -221,6 +278,11 @@ testkit::backend_matrix!(
     dinov2_registers_on_a_wide_image,
     dinov2_giant,
     dinov2_of_its_authors,
+    dinov3,
+    dinov3_gated_on_a_wide_image,
+    dinov3_of_its_authors,
+    prithvi,
+    prithvi_where_and_when,
     supervised_on_a_tall_image,
     clip,
     clip_quick_gelu,
@@ -247,6 +309,15 @@ fn families_are_recognised() {
             "zoo_supervised_weights.safetensors",
             vec![Family::Supervised],
         ),
+        ("zoo_dinov3_hf", vec![Family::DinoV3]),
+        (
+            "zoo_dinov3_gated_hf/model.safetensors",
+            vec![Family::DinoV3],
+        ),
+        ("zoo_dinov3_own_weights.pth", vec![Family::DinoV3]),
+        ("zoo_dinov3_gated_own_weights.pth", vec![Family::DinoV3]),
+        ("zoo_prithvi_v1_weights.pt", vec![Family::Prithvi]),
+        ("zoo_prithvi_tl_weights.pt", vec![Family::Prithvi]),
         ("zoo_clip_weights.safetensors", vec![Family::Clip]),
         ("zoo_clip_quick_weights.pth", vec![Family::Clip]),
         ("zoo_satmae_weights.pth", vec![Family::GroupMae]),

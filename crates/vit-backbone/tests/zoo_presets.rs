@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use burn::tensor::Tensor;
 use burn_flex::Flex;
 use serde::Deserialize;
 use testkit::{Golden, golden_root};
@@ -161,6 +162,9 @@ fn every_model_survives_saving() {
         ("dino", "zoo_dino_mc_weights.pth"),
         ("dinov2_reg4", "zoo_dinov2_reg4_weights.safetensors"),
         ("dinov2_giant", "zoo_dinov2_giant_weights.safetensors"),
+        ("dinov3", "zoo_dinov3_hf"),
+        ("dinov3_gated_own", "zoo_dinov3_gated_own_weights.pth"),
+        ("prithvi_tl", "zoo_prithvi_tl_weights.pt"),
         ("clip_quick", "zoo_clip_quick_weights.pth"),
         ("satmae", "zoo_satmae_weights.pth"),
         ("satmae_finetuned", "zoo_satmae_finetuned_weights.pth"),
@@ -214,6 +218,44 @@ fn resolutions_are_checked() {
     assert!(vit.at_resolution(&[1.0]).is_err());
 }
 
+/// The fixed table of a file is that of the frames it was trained with; another number has another table.
+#[test]
+fn any_number_of_frames_is_computed() {
+    let config = VitConfig {
+        in_channels: 2,
+        frames: Some(1),
+        ..config_of("prithvi_v1")
+    };
+    let options = LoadOptions::default();
+    let device = Default::default();
+    let path = fixture("zoo_prithvi_v1_weights.pt");
+    let (vit, report) = load_vit::<Flex>(&path, Some(&config), &options, &device).unwrap();
+    assert!(report.assumed.iter().any(|a| a.contains("1 frames")));
+    assert_eq!(
+        vit.forward(Tensor::zeros([1, 2, 16, 16], &device), &())
+            .dims(),
+        [1, 17, 32]
+    );
+}
+
+#[test]
+fn dates_and_places_are_checked() {
+    let config = config_of("prithvi_tl");
+    let vit = load("zoo_prithvi_tl_weights.pt", &config).unwrap();
+    for dates in [
+        vec![],
+        vec![vec![[2020.0, 1.0]]],
+        vec![vec![[2020.0, 1.0], [f64::NAN, 1.0]]],
+    ] {
+        assert!(vit.at_dates(&dates).is_err(), "{dates:?}");
+    }
+    assert!(vit.at_places(&[]).is_err());
+    assert!(vit.at_places(&[[f64::INFINITY, 0.0]]).is_err());
+    let without = load("zoo_prithvi_v1_weights.pt", &config_of("prithvi_v1")).unwrap();
+    assert!(without.at_places(&[[1.0, 2.0]]).is_err());
+    assert!(without.at_dates(&[vec![[2020.0, 1.0]; 3]]).is_err());
+}
+
 /// What was saved before the options of the zoo existed reads as it did, and new options are compared.
 #[test]
 fn options_that_are_not_written_have_their_defaults() {
@@ -224,6 +266,8 @@ fn options_that_are_not_written_have_their_defaults() {
         "pre_norm",
         "patch_bias",
         "projection",
+        "frames",
+        "coordinates",
     ] {
         assert!(!plain.contains(field), "{plain}");
     }
@@ -251,19 +295,29 @@ fn configurations_are_inferred_from_every_naming() {
         ("dino", "zoo_dino_weights.pth"),
         ("dinov2_reg4", "zoo_dinov2_reg4_weights.safetensors"),
         ("dinov2_own", "zoo_dinov2_own_weights.pth"),
+        ("dinov3", "zoo_dinov3_hf"),
+        ("dinov3_gated_own", "zoo_dinov3_gated_own_weights.pth"),
+        ("prithvi_v1", "zoo_prithvi_v1_weights.pt"),
+        ("prithvi_tl", "zoo_prithvi_tl_weights.pt"),
         ("supervised", "zoo_supervised_weights.safetensors"),
         ("clip", "zoo_clip_weights.safetensors"),
     ] {
         let options = LoadOptions {
-            heads: Heads::Given(3),
+            heads: Heads::Given(config_of(golden).heads),
             ..LoadOptions::default()
         };
         let (_, report) =
             load_vit::<Flex>(fixture(weights), None, &options, &Default::default()).unwrap();
-        let expected = VitConfig {
+        let mut expected = VitConfig {
             interpolation: Interpolation::Antialiased,
             ..config_of(golden)
         };
+        if expected.frames.is_some() {
+            expected.interpolation = Interpolation::BicubicCorners;
+        }
+        if expected.positions == PositionKind::Rotary && !weights.ends_with("_hf") {
+            expected.image_size = 224; // no grid is stored
+        }
         assert_eq!(report.config, expected, "{weights}");
     }
     let options = LoadOptions {

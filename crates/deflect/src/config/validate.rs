@@ -13,6 +13,13 @@ impl DeflectConfig {
     /// [`DeflectError::InvalidConfig`] naming the field, and what [`PixelSet::new`] reports.
     pub fn validate(&self, vit: &VitConfig) -> Result<(), DeflectError> {
         vit.validate()?;
+        if vit.group_count() > 1 {
+            return Err(invalid(
+                "vit",
+                format!("{} token sets", vit.group_count()),
+                "a backbone with one token for each patch: no channel groups, one frame",
+            ));
+        }
         PixelSet::new(&self.spectrum, &self.pixels, vit.patch_size)?;
         if let MapConfig::Mlp { hidden } = self.embedding.map
             && !(1..=65_536).contains(&hidden)
@@ -117,6 +124,19 @@ mod tests {
                 .map(|(channel, (name, nm))| SpectralBand::optical(name, channel, *nm))
                 .collect(),
         ))
+    }
+
+    #[test]
+    fn several_tokens_for_one_patch_are_refused() {
+        let vit = VitConfig {
+            in_channels: 6,
+            frames: Some(2),
+            positions: vit_backbone::PositionKind::SinCos3d,
+            ..VitConfig::default()
+        };
+        vit.validate().unwrap();
+        let text = config().validate(&vit).unwrap_err().to_string();
+        assert!(text.contains("one token for each patch"), "{text}");
     }
 
     #[test]

@@ -109,10 +109,10 @@ fn check<B: AutodiffBackend>(case: &str) {
     close("pretrained", pretrained.into_data());
     close("stream", stream.into_data());
 
-    let (mut x, mut state) = vit.embed(image.clone(), &adapter);
+    let (mut x, mut pass) = vit.embed(image.clone(), &adapter);
     close("tokens", x.clone().into_data());
     for block in 0..vit.blocks.len() {
-        x = vit.run_blocks(x, &mut state, block..block + 1, &adapter);
+        x = vit.run_blocks(x, &mut pass, block..block + 1, &adapter);
         close(&format!("block.{block}"), x.clone().into_data());
     }
     let (output, norm_loss) = adapter.forward(&vit, image);

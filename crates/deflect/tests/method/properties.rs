@@ -11,7 +11,7 @@ use deflect::{
 use proptest::prelude::*;
 use testkit::FlexBackend;
 use testkit::behaviour::perturbed;
-use vit_backbone::{Seam, Vit};
+use vit_backbone::{PositionKind, Seam, Vit, VitConfig};
 
 use crate::reference;
 use crate::support::{SHAPE, adapter, config, image, small_vit, spectrum, values};
@@ -185,16 +185,39 @@ proptest! {
 #[test]
 fn adapted_blocks_of_a_real_pass_keep_the_pretrained_norm() {
     let (vit, adapter) = moved::<Flex>(&config(), 3);
-    let (x, mut state) = vit.embed(image(values(2, SHAPE), SHAPE), &adapter);
+    let (x, mut pass) = vit.embed(image(values(2, SHAPE), SHAPE), &adapter);
     let block = &vit.blocks[0];
     let normed = block.norm1.forward(x);
-    let found = adapter.attention(0, &block.attn, normed.clone(), &mut state);
+    let found = adapter.attention(0, &block.attn, normed.clone(), &mut pass.state);
     let expected = ().attention(0, &block.attn, normed, &mut ());
     let difference = (found.clone() - expected.clone()).abs().max().into_scalar();
     assert!(difference > 1e-2, "the block was not adapted: {difference}");
     for (found, expected) in norms(found).iter().zip(norms(expected)) {
         assert!((found / expected - 1.0).abs() < 2e-6, "{found} {expected}");
     }
+}
+
+/// Both streams are turned by rotary positions: without spectral maps the adapted model is the frozen one.
+#[test]
+fn rotary_positions_turn_the_untangled_attention() {
+    let rotary = VitConfig {
+        positions: PositionKind::Rotary,
+        ..small_vit()
+    };
+    let vit = Vit::<Flex>::init(&rotary, 5, &Default::default()).unwrap();
+    let vit = perturbed(vit, 6, 0.3).no_grad();
+    let batch = image(values(7, SHAPE), SHAPE);
+    let mut config = config();
+    config.embedding.inject = 0.0;
+    config.attention.reinject = 0.0;
+    let fresh = adapter::<Flex>(&config, &rotary, batch.clone());
+    let frozen = vit.forward(batch.clone().narrow(1, 0, 3), &());
+    let difference = |found: Tensor<Flex, 3>| (found - frozen.clone()).abs().max().into_scalar();
+    let start = difference(fresh.forward(&vit, batch.clone()).0);
+    assert!(start < 1e-5, "{start}");
+    let moved = perturbed(fresh, 8, 0.3);
+    let moved = difference(moved.forward(&vit, batch).0);
+    assert!(moved > 1e-2, "{moved}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use vit_backbone::{
-    LayerNorm, LayerScale, LayerScaleSite, LinearSite, NormSite, PositionTable, Seam, TokenEmbed,
-    Vit, apply_linear,
+    LayerNorm, LayerScale, LayerScaleSite, LinearSite, NormSite, Seam, TokenEmbed, Vit,
+    apply_linear,
 };
 
 use crate::params::trainable_copy;
@@ -33,15 +33,8 @@ impl<B: Backend> Seam<B> for Full<B> {
     type State = ();
 
     fn embed(&self, base: &TokenEmbed<B>, image: Tensor<B, 4>) -> (Tensor<B, 3>, ()) {
-        // The size of a pixel is a property of the images, set on the base for each batch; no trained copy has it.
-        match &base.positions {
-            PositionTable::Ground(ground) => {
-                let mut own = self.vit.embed.clone();
-                own.positions = PositionTable::Ground(ground.clone());
-                (own.forward(image), ())
-            }
-            _ => (self.vit.embed.forward(image), ()),
-        }
+        // Size of a pixel, date and place are properties of the images, set on the base for each batch; no trained copy has them.
+        (self.vit.embed.in_context_of(base).forward(image), ())
     }
 
     fn linear(&self, site: LinearSite, _base: &Linear<B>, x: Tensor<B, 3>) -> Tensor<B, 3> {

@@ -38,11 +38,11 @@ pub struct SlrPatch<B: Backend> {
 /// # Errors
 /// [`PeftError::InvalidConfig`] when the patch size is no square number, or there are several patch embeddings.
 pub(crate) fn patch_kernel(config: &VitConfig) -> Result<usize, PeftError> {
-    if config.channel_groups.is_some() {
+    if config.channel_groups.is_some() || config.frames.is_some() {
         return Err(invalid(
             "patch_embed",
             true,
-            "false for a backbone that embeds its channels group by group",
+            "false for a backbone that embeds its channels group by group or frame by frame",
         ));
     }
     let kernel = config.patch_size.isqrt();

@@ -93,7 +93,7 @@ impl<B: Backend> Vpt<B> {
         vpt.validate()?;
         let source = SeededInit::new(seed);
         let rule = InitRule::XavierUniform {
-            fan_in: config.in_channels * config.patch_size * config.patch_size,
+            fan_in: config.patch_channels() * config.patch_size * config.patch_size,
             fan_out: config.dim,
         };
         let prompts = (0..vpt.blocks(config)).map(|block| {

@@ -33,7 +33,7 @@ pub(crate) fn host_transposed<B: Backend>(tensor: Tensor<B, 2>) -> HostArray {
     host(tensor).transposed()
 }
 
-/// Every trainable parameter of a backbone by its name.
+/// Every trainable parameter of a backbone by its name, and what else a model cannot be built without.
 pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Named {
     let mut named = Named::new();
     let embed = &vit.embed;
@@ -43,7 +43,10 @@ pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Named {
             // Held as a matrix here, published as a convolution.
             let side = embed.patch_size;
             let channels = weight.shape[1] / (side * side);
-            weight.shape = vec![weight.shape[0], channels, side, side];
+            weight.shape = match embed.frames {
+                None => vec![weight.shape[0], channels, side, side],
+                Some(_) => vec![weight.shape[0], channels, 1, side, side],
+            };
         }
     }
     insert(&mut named, "cls_token", embed.class_token.as_ref());
@@ -51,6 +54,23 @@ pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Named {
     for (name, table) in embed.tables() {
         if let PositionTable::Learned(table) = table {
             insert(&mut named, name, Some(table));
+        }
+    }
+    if let PositionTable::Rotary(positions) = &embed.positions {
+        // Not trained, but part of the model: files may hold them rounded.
+        let array = HostArray {
+            shape: vec![positions.periods.len()],
+            data: positions.periods.clone(),
+        };
+        named.insert("rope_embed.periods".into(), array);
+    }
+    if let Some(coordinates) = &embed.coordinates {
+        let scales = [
+            ("temporal_embed_enc.scale", &coordinates.date_scale),
+            ("location_embed_enc.scale", &coordinates.place_scale),
+        ];
+        for (name, scale) in scales {
+            insert(&mut named, name, Some(scale));
         }
     }
     if let Some(projection) = &vit.projection {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::directory::{DESCRIPTION_KEY, weights_in};
 use super::report::Format;
 use super::values::StoredType;
 use super::{pth, safetensors};
@@ -19,6 +20,17 @@ pub(crate) struct Entry {
     pub(crate) offset: u64,
     /// Distance in numbers between neighbours along each axis.
     pub(crate) strides: Vec<usize>,
+    /// What it is joined from along its first axis, when not empty; offset and strides then mean nothing.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// One of the parts that a tensor is joined from.
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    /// A tensor of the file.
+    Stored(Entry),
+    /// So many zeros.
+    Zeros(usize),
 }
 
 /// A file and the tensors in it. Reading it allocated nothing of the size of the tensors.
@@ -37,7 +49,8 @@ pub(crate) struct Container {
 pub(crate) const HEADER_LIMIT: u64 = 32 << 20;
 
 impl Container {
-    /// Opens a file and finds out its format from its first bytes, whatever its name says.
+    /// Opens a file, or the file of weights in a Hugging Face directory, and finds out its format from its first bytes,
+    /// whatever its name says.
     ///
     /// `nested` names the dictionary to take in a file that holds several.
     pub(crate) fn open(path: &Path, nested: Option<&str>) -> Result<Self, BackboneError> {
@@ -51,11 +64,12 @@ impl Container {
         let mut file = File::open(path).map_err(io("opening"))?;
         let meta = file.metadata().map_err(io("opening"))?;
         if meta.is_dir() {
-            return Err(BackboneError::Checkpoint {
-                path: path.to_owned(),
-                problem: "it is a directory".into(),
-                remedy: "name the .safetensors or .pth file itself".into(),
-            });
+            let (weights, description) = weights_in(path)?;
+            let mut container = Self::open(&weights, nested)?;
+            if let Some(text) = description {
+                container.metadata.insert(DESCRIPTION_KEY.into(), text);
+            }
+            return Ok(container);
         }
         let mut magic = Vec::new();
         (&mut file)
@@ -86,6 +100,16 @@ impl Container {
         let count: usize = entry.shape.iter().product();
         if count == 0 {
             return Ok(Vec::new());
+        }
+        if !entry.parts.is_empty() {
+            let mut values = Vec::with_capacity(count);
+            for part in &entry.parts {
+                match part {
+                    Part::Stored(entry) => values.extend(self.read(key, entry)?),
+                    Part::Zeros(zeros) => values.resize(values.len() + zeros, 0.0),
+                }
+            }
+            return Ok(values);
         }
         // Numbers from the first to the last that the tensor touches; containers check that they lie inside the file.
         let span = 1 + entry

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::container::{Container, Entry};
+use super::directory::{DESCRIPTION_KEY, Description};
 use super::layout::Layout;
 use super::options::{Heads, LoadOptions};
-use super::positions::is_sin_cos;
-use crate::{Activation, BackboneError, Interpolation, PositionKind, VitConfig};
+use super::positions::{close, is_sin_cos};
+use crate::{Activation, BackboneError, Interpolation, PositionKind, VitConfig, sin_cos_3d};
 
 /// The configuration of the model in a file, and what could not be read off it and was assumed.
 ///
@@ -39,11 +40,13 @@ pub(crate) fn infer(
                 .into(),
         ));
     }
-    let patch = &axes("patch_embed.proj.weight", 4)?.shape;
-    let [dim, in_channels, patch_size] = [patch[0], patch[1], patch[2]];
-    if patch[2] != patch[3] || patch.contains(&0) {
+    let weight = look("patch_embed.proj.weight");
+    let three = weight.is_some_and(|entry| entry.shape.len() == 5);
+    let patch = &axes("patch_embed.proj.weight", if three { 5 } else { 4 })?.shape;
+    let [dim, patch_channels, patch_size] = [patch[0], patch[1], patch[patch.len() - 1]];
+    if patch[patch.len() - 2] != patch_size || patch.contains(&0) || (three && patch[2] != 1) {
         return Err(cannot(format!(
-            "patches of {:?} pixels are not square",
+            "patches of {:?} pixels are not square, or span several frames",
             &patch[2..]
         )));
     }
@@ -61,33 +64,65 @@ pub(crate) fn infer(
     if depth == 0 || beyond {
         return Err(cannot("its blocks are not numbered 0, 1, 2, ...".into()));
     }
+    let description = match file.metadata.get(DESCRIPTION_KEY) {
+        Some(text) => {
+            Description::parse(text).map_err(|e| cannot(format!("`config.json`: {e}")))?
+        }
+        None => Description::default(),
+    };
     let class_token = look("cls_token").is_some();
     let register_tokens = match look("reg_token") {
         Some(entry) => entry.shape.get(1).copied().unwrap_or(0),
         None => 0,
     };
-    let table = axes("pos_embed", 3)?;
     let prefix = usize::from(class_token) + register_tokens;
-    let (pos_on_prefix, side) =
-        grid(table.shape[1], prefix, register_tokens > 0).ok_or_else(|| {
+    let rotary = look("pos_embed").is_none()
+        && (look("rope_embed.periods").is_some()
+            || (look("reg_token").is_some() && look("blocks.0.ls1.gamma").is_some()));
+    let mut assumed = Vec::new();
+    let frames = match look("pos_embed").filter(|_| three) {
+        None if three => return Err(cannot("how many frames an image has is not stored".into())),
+        None => None,
+        Some(table) => {
+            let found = frames_of(file, table, prefix, dim)?;
+            Some(found.ok_or_else(|| {
+                cannot("its positions are not the fixed ones of any number of frames".into())
+            })?)
+        }
+    };
+    let (table, pos_on_prefix, side) = if let Some((_, side)) = frames {
+        (None, true, side)
+    } else if rotary {
+        let side = description.image_size.unwrap_or(224) / patch_size;
+        (None, false, side.max(1))
+    } else {
+        let table = axes("pos_embed", 3)?;
+        let rows = table.shape[1];
+        let (pos_on_prefix, side) = grid(rows, prefix, register_tokens > 0).ok_or_else(|| {
             cannot(format!(
-                "{} positions make no square grid with {prefix} prefix tokens",
-                table.shape[1]
+                "{rows} positions make no square grid with {prefix} prefix tokens"
             ))
         })?;
+        (Some(table), pos_on_prefix, side)
+    };
     let image_size = side
         .checked_mul(patch_size)
         .ok_or_else(|| cannot("its image size overflows".into()))?;
 
-    let mut assumed = Vec::new();
-    let heads = match options.heads {
-        Heads::Given(heads) => heads,
-        Heads::ChannelsPerHead(channels) => {
+    // A quarter as many periods as a head has channels.
+    let periods = look("rope_embed.periods").and_then(|entry| entry.shape.first().copied());
+    let told = periods
+        .filter(|periods| *periods > 0)
+        .map(|periods| dim / periods.saturating_mul(4))
+        .or(description.heads);
+    let heads = match (options.heads, told) {
+        (Heads::Given(heads), _) | (Heads::FromMetadata, Some(heads)) => heads,
+        (Heads::ChannelsPerHead(channels), _) => {
             let heads = dim / channels.max(1);
             assumed.push(format!("{heads} attention heads of {channels} channels"));
             heads
         }
-        Heads::FromMetadata => {
+        (Heads::FromMetadata, None) => {
             return Err(BackboneError::Checkpoint {
                 path: file.path.clone(),
                 problem: "the number of attention heads cannot be read off a checkpoint".into(),
@@ -98,16 +133,20 @@ pub(crate) fn infer(
             });
         }
     };
-    let layer_norm_eps = options.layer_norm_eps.unwrap_or_else(|| {
+    let told = options.layer_norm_eps.or(description.layer_norm_eps);
+    let layer_norm_eps = told.unwrap_or_else(|| {
         let (epsilon, text) = match layout {
             Layout::OpenClip => (1e-5, "LayerNorm epsilon 1e-5"),
-            Layout::Timm | Layout::CrossScale => (1e-6, "LayerNorm epsilon 1e-6"),
+            _ if rotary || three => (1e-5, "LayerNorm epsilon 1e-5"),
+            Layout::Timm | Layout::CrossScale | Layout::Transformers => {
+                (1e-6, "LayerNorm epsilon 1e-6")
+            }
         };
         assumed.push(text.to_owned());
         epsilon
     });
     let pre_norm = look("norm_pre.weight").is_some();
-    if pre_norm {
+    if pre_norm && description.activation.is_none() {
         assumed.push("exact GELU (weights trained with QuickGELU look the same)".to_owned());
     }
     // A map with a bias behind the last norm is a classifier; CLIP's projection has none.
@@ -120,7 +159,10 @@ pub(crate) fn infer(
     let mut config = VitConfig {
         image_size,
         patch_size,
-        in_channels,
+        in_channels: frames
+            .map_or(1, |(frames, _)| frames)
+            .checked_mul(patch_channels)
+            .ok_or_else(|| cannot("its number of channels overflows".into()))?,
         dim,
         depth,
         heads,
@@ -130,9 +172,21 @@ pub(crate) fn infer(
         register_tokens,
         patch_bias: look("patch_embed.proj.bias").is_some(),
         channel_groups: None,
-        positions: PositionKind::Learned,
-        interpolation: Interpolation::Antialiased,
-        pos_on_prefix: pos_on_prefix || prefix == 0,
+        frames: frames.map(|(frames, _)| frames),
+        coordinates: look("temporal_embed_enc.scale").is_some(),
+        positions: if frames.is_some() {
+            PositionKind::SinCos3d
+        } else if rotary {
+            PositionKind::Rotary
+        } else {
+            PositionKind::Learned
+        },
+        interpolation: if frames.is_some() {
+            Interpolation::BicubicCorners
+        } else {
+            Interpolation::Antialiased
+        },
+        pos_on_prefix: pos_on_prefix || (prefix == 0 && !rotary),
         pre_norm,
         layer_scale: look("blocks.0.ls1.gamma").map(|_| 1e-5),
         drop_path: 0.0,
@@ -141,12 +195,13 @@ pub(crate) fn infer(
         activation: if gated {
             Activation::SwiGlu
         } else {
-            Activation::Gelu
+            description.activation.unwrap_or_default()
         },
         projection,
     };
     // The size of the table is that of bytes in the file, so reading it is bounded.
-    if dim.is_multiple_of(4)
+    if let Some(table) = table
+        && dim.is_multiple_of(4)
         && table.shape == [1, config.position_rows(), dim]
         && table.dtype.is_float()
     {
@@ -156,6 +211,34 @@ pub(crate) fn infer(
         }
     }
     Ok((config, assumed))
+}
+
+/// Number of frames and side of the grid whose fixed table this is: several would have as many rows.
+fn frames_of(
+    file: &Container,
+    table: &Entry,
+    prefix: usize,
+    dim: usize,
+) -> Result<Option<(usize, usize)>, BackboneError> {
+    let &[1, rows, width] = table.shape.as_slice() else {
+        return Ok(None);
+    };
+    let patches = rows.saturating_sub(prefix);
+    if patches == 0 || width != dim || !dim.is_multiple_of(16) || !table.dtype.is_float() {
+        return Ok(None);
+    }
+    let values = file.read("pos_embed", table)?;
+    let matches = |frames: &usize| {
+        let side = (patches / frames).isqrt();
+        if frames * side * side != patches {
+            return false;
+        }
+        let mut fixed = vec![0.0; prefix * dim];
+        fixed.extend(sin_cos_3d(dim, [*frames, side, side]));
+        close(&values, &fixed)
+    };
+    let frames = (1..=patches.min(64)).find(matches);
+    Ok(frames.map(|frames| (frames, (patches / frames).isqrt())))
 }
 
 /// Whether the prefix tokens have positions, and the side of the patch grid, from the number of positions.

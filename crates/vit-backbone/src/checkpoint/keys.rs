@@ -8,17 +8,20 @@ pub(crate) fn expected(config: &VitConfig) -> Vec<Expected> {
     let (d, p) = (config.dim, config.patch_size);
     let mut list = Vec::new();
     let mut add = |name: String, shape: Vec<usize>| list.push(Expected { name, shape });
-    let mut patch = |name: &str, channels: usize| {
-        add(format!("{name}.weight"), vec![d, channels, p, p]);
+    let mut patch = |name: &str, shape: Vec<usize>| {
+        add(format!("{name}.weight"), shape);
         if config.patch_bias {
             add(format!("{name}.bias"), vec![d]);
         }
     };
     match &config.channel_groups {
-        None => patch("patch_embed.proj", config.in_channels),
+        None => patch("patch_embed.proj", config.patch_shape()),
         Some(channels) => {
             for (number, group) in channels.groups.iter().enumerate() {
-                patch(&format!("patch_embed.{number}.proj"), group.len());
+                patch(
+                    &format!("patch_embed.{number}.proj"),
+                    vec![d, group.len(), p, p],
+                );
             }
         }
     }
@@ -28,7 +31,10 @@ pub(crate) fn expected(config: &VitConfig) -> Vec<Expected> {
     if config.register_tokens > 0 {
         add("reg_token".into(), vec![1, config.register_tokens, d]);
     }
-    if config.positions != PositionKind::SinCosGround {
+    if config.positions == PositionKind::Rotary {
+        add("rope_embed.periods".into(), vec![d / config.heads / 4]);
+    }
+    if config.positions.has_table() {
         let rows = config.position_rows();
         add("pos_embed".into(), vec![1, rows, config.position_dim()]);
         if let Some(channels) = &config.channel_groups {
@@ -36,6 +42,10 @@ pub(crate) fn expected(config: &VitConfig) -> Vec<Expected> {
             add("channel_embed".into(), vec![1, groups, channels.dim]);
             add("channel_cls_embed".into(), vec![1, 1, channels.dim]);
         }
+    }
+    if config.coordinates {
+        add("temporal_embed_enc.scale".into(), vec![1]);
+        add("location_embed_enc.scale".into(), vec![1]);
     }
     if config.pre_norm {
         add("norm_pre.weight".into(), vec![d]);
@@ -89,6 +99,7 @@ pub(crate) fn reason(name: &str, config: &VitConfig) -> UnusedReason {
         || is(&[
             "mask_token",
             "mask_token_decoder",
+            "local_cls_norm",
             "fpn",
             "projector",
             "predictor",
@@ -105,10 +116,13 @@ pub(crate) fn reason(name: &str, config: &VitConfig) -> UnusedReason {
         "classifier",
         "fc",
         "pre_logits",
+        "pooler",
     ]) {
         UnusedReason::Head
     } else if (first == "norm" && !config.final_norm)
-        || (first == "pos_embed" && config.positions == PositionKind::SinCosGround)
+        || (first == "pos_embed" && !config.positions.has_table())
+        || name == "embeddings.position_ids"
+        || is(&["temporal_embed_enc", "location_embed_enc"])
     {
         UnusedReason::Declined
     } else {

@@ -16,7 +16,8 @@ use super::report::{ConfigSource, LoadReport};
 use super::save::CONFIG_KEY;
 use crate::{BackboneError, InitRule, ParameterSource, SeededInit, Vit, VitConfig};
 
-/// Loads a model from safetensors or a PyTorch file (zip or legacy) in timm's, MAE's or OpenCLIP's naming.
+/// Loads a model from safetensors or a PyTorch file (zip or legacy) in timm's, MAE's, OpenCLIP's or transformers' naming, or
+/// from a Hugging Face directory with one such file and its `config.json`.
 ///
 /// The configuration is `config` if given, else that of the file's metadata (files of [`save_vit`](crate::save_vit)
 /// have it), else it is inferred from names and shapes; [`LoadReport::config`] is the one used. Dictionaries
@@ -38,12 +39,13 @@ pub fn load_vit<B: Backend>(
         config.validate()?;
     }
     let mut file = Container::open(path, options.nested.as_deref())?;
-    let sha256 = sha256_file(path)?;
+    let sha256 = sha256_file(&file.path)?;
     let found = layout::find(&file, options.prefix.as_deref())?;
     let Named {
         names,
         outside,
         added,
+        factors,
     } = found.named(&mut file);
     let (config, config_source, assumed) =
         configuration(&file, &names, found.layout, config, options)?;
@@ -67,6 +69,7 @@ pub fn load_vit<B: Backend>(
         file: &file,
         names: &names,
         added: &added,
+        factors: &factors,
         fallback: SeededInit::new(options.seed),
     };
     let vit = Vit::from_source(&report.config, &mut source, device)?;
@@ -156,6 +159,10 @@ fn check_positions(
         else {
             continue;
         };
+        // The comparison has let a table of another shape pass only where it is not used.
+        if entry.shape.iter().product::<usize>() != table.len() {
+            continue;
+        }
         if !positions::close(&file.read(key, entry)?, &table) {
             return Err(BackboneError::Checkpoint {
                 path: file.path.clone(),
@@ -172,6 +179,7 @@ struct FileSource<'a> {
     file: &'a Container,
     names: &'a BTreeMap<String, String>,
     added: &'a BTreeMap<String, Entry>,
+    factors: &'a BTreeMap<String, Entry>,
     fallback: SeededInit,
 }
 
@@ -192,6 +200,10 @@ impl ParameterSource for FileSource<'_> {
                 if let Some(entry) = self.added.get(name) {
                     let added = self.file.read(name, entry)?;
                     values.iter_mut().zip(added).for_each(|(v, a)| *v += a);
+                }
+                if let Some(entry) = self.factors.get(name) {
+                    let factors = self.file.read(name, entry)?;
+                    values.iter_mut().zip(factors).for_each(|(v, f)| *v *= f);
                 }
                 Ok(values)
             }

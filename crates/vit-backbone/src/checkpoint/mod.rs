@@ -6,6 +6,7 @@
 //! the bytes are), then compared with what the configuration needs, and only then are values read, one tensor at a time.
 
 mod container;
+mod directory;
 mod fingerprint;
 mod infer;
 mod keys;

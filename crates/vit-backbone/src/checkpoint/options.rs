@@ -3,7 +3,7 @@
 /// Where the number of attention heads comes from when a configuration has to be inferred: shapes do not tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Heads {
-    /// The file's metadata must say it.
+    /// The file must say it: its metadata, the periods of rotary positions, or the `config.json` of its directory.
     #[default]
     FromMetadata,
     /// The caller says it.

@@ -61,7 +61,7 @@ impl Preflight<'_> {
             else {
                 if positions::computed(&report.config, &expected.name) {
                     report.assumed.push(format!(
-                        "fixed `{}`, computed because the file has none",
+                        "`{}`, computed because the file has none",
                         expected.name
                     ));
                 } else {
@@ -70,6 +70,20 @@ impl Preflight<'_> {
                 continue;
             };
             let found = found(key, entry);
+            if entry.shape != expected.shape
+                && positions::recomputed(&report.config, &expected.name)
+            {
+                report.assumed.push(format!(
+                    "`{}`, computed for {} frames and not that of the file",
+                    expected.name,
+                    report.config.frame_count()
+                ));
+                report.unused.push(Unused {
+                    found,
+                    reason: UnusedReason::Declined,
+                });
+                continue;
+            }
             if entry.shape == expected.shape && entry.dtype.is_float() {
                 report.loaded.push(Loaded {
                     name: expected.name,

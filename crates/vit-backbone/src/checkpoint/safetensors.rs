@@ -54,6 +54,7 @@ pub(crate) fn open(path: &Path, mut file: File, len: u64) -> Result<Container, B
                 shape: info.shape.clone(),
                 dtype: stored_type(info.dtype),
                 offset: 8 + size + info.data_offsets.0 as u64,
+                parts: Vec::new(),
             };
             (name, entry)
         })

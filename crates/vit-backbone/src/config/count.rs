@@ -11,7 +11,7 @@ impl VitConfig {
         let biased = |count: usize, bias: bool| count + if bias { d } else { 0 };
         let area = self.patch_size * self.patch_size;
         let patch = match &self.channel_groups {
-            None => biased(self.in_channels * area * d, self.patch_bias),
+            None => biased(self.patch_channels() * area * d, self.patch_bias),
             Some(channels) => channels
                 .groups
                 .iter()
@@ -26,20 +26,24 @@ impl VitConfig {
         let tokens = self.prefix_tokens() * d;
         let positions = match self.positions {
             PositionKind::Learned => self.table_count(),
-            PositionKind::SinCos2d | PositionKind::SinCosGround => 0,
+            PositionKind::SinCos2d
+            | PositionKind::SinCos3d
+            | PositionKind::SinCosGround
+            | PositionKind::Rotary => 0,
         };
         let norms = usize::from(self.pre_norm) + usize::from(self.final_norm);
         let projection = self.projection.map_or(0, |outputs| outputs * d);
-        patch + tokens + positions + self.depth * block + norms * 2 * d + projection
+        let coordinates = if self.coordinates { 2 } else { 0 };
+        patch + tokens + positions + coordinates + self.depth * block + norms * 2 * d + projection
     }
 
-    /// Number of scalars that a published checkpoint holds for the model: [`VitConfig::parameter_count`] and the fixed
-    /// sin-cos tables, which the published code stores beside the weights.
+    /// Number of scalars that a published checkpoint holds for the model: [`VitConfig::parameter_count`], and the fixed
+    /// sin-cos tables or the periods of rotary positions, which the published code stores beside the weights.
     pub fn stored_count(&self) -> usize {
-        let fixed = if self.positions == PositionKind::SinCos2d {
-            self.table_count()
-        } else {
-            0
+        let fixed = match self.positions {
+            PositionKind::SinCos2d | PositionKind::SinCos3d => self.table_count(),
+            PositionKind::Rotary => self.dim / self.heads.max(1) / 4,
+            PositionKind::Learned | PositionKind::SinCosGround => 0,
         };
         self.parameter_count() + fixed
     }

@@ -47,6 +47,14 @@ pub struct VitConfig {
     /// Channels embedded group by group, a token per group and patch, when not `None` (SatMAE, Cong et al. 2022, section 3.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_groups: Option<ChannelGroups>,
+    /// Number of frames of an image, one behind the other in its channels, when the patch embedding sees one frame at a time
+    /// (the three-dimensional one of Prithvi with a depth of one).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames: Option<usize>,
+    /// Whether the model embeds the dates of frames and the place of an image
+    /// ([`Vit::at_dates`](crate::Vit::at_dates), [`Vit::at_places`](crate::Vit::at_places)).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub coordinates: bool,
     /// Where positions come from.
     pub positions: PositionKind,
     /// How a position table is carried over to another grid.
@@ -111,6 +119,8 @@ impl Default for VitConfig {
             register_tokens: 0,
             patch_bias: true,
             channel_groups: None,
+            frames: None,
+            coordinates: false,
             positions: PositionKind::Learned,
             interpolation: Interpolation::Antialiased,
             pos_on_prefix: true,
@@ -158,7 +168,7 @@ impl VitConfig {
 
     /// Rows of the position table.
     pub fn position_rows(&self) -> usize {
-        self.prefix_rows() + self.grid_side() * self.grid_side()
+        self.prefix_rows() + self.frame_count() * self.grid_side() * self.grid_side()
     }
 
     /// Width of the hidden layer as `fc2` sees it: a gated activation halves it.
@@ -170,11 +180,30 @@ impl VitConfig {
         }
     }
 
-    /// Number of token sets that cover the image: one per channel group, or one.
+    /// Number of token sets that cover the image: one per channel group or per frame, or one.
     pub fn group_count(&self) -> usize {
         self.channel_groups
             .as_ref()
-            .map_or(1, |channels| channels.groups.len())
+            .map_or(self.frame_count(), |channels| channels.groups.len())
+    }
+
+    /// Number of frames of an image; 1 without time.
+    pub fn frame_count(&self) -> usize {
+        self.frames.unwrap_or(1)
+    }
+
+    /// Number of channels that the patch embedding sees at once: those of one frame.
+    pub fn patch_channels(&self) -> usize {
+        self.in_channels / self.frame_count().max(1)
+    }
+
+    /// Shape of the patch embedding in a checkpoint, outputs first; a model with frames has an axis of depth 1.
+    pub(crate) fn patch_shape(&self) -> Vec<usize> {
+        let p = self.patch_size;
+        match self.frames {
+            None => vec![self.dim, self.in_channels, p, p],
+            Some(_) => vec![self.dim, self.patch_channels(), 1, p, p],
+        }
     }
 
     /// Width of the rows of the position table: that of a token, less what a channel-group embedding takes of it.

@@ -11,9 +11,21 @@ pub enum PositionKind {
     /// The fixed two-dimensional sine-cosine table of MAE (He et al. 2022, appendix A.1); never trained.
     #[serde(rename = "sin_cos_2d")]
     SinCos2d,
+    /// The fixed three-dimensional sine-cosine table of Prithvi: column, row and frame; never trained.
+    #[serde(rename = "sin_cos_3d")]
+    SinCos3d,
     /// Sine-cosine positions in units of ground distance (Scale-MAE, Reed et al. 2023, equation 2), computed for each
     /// image from the size of its pixels: [`Vit::at_resolution`](crate::Vit::at_resolution).
     SinCosGround,
+    /// Queries and keys of patches turned by angles of their places, nothing added to tokens (DINOv3, Siméoni et al. 2025).
+    Rotary,
+}
+
+impl PositionKind {
+    /// Whether a table of positions stands in a checkpoint.
+    pub(crate) fn has_table(self) -> bool {
+        matches!(self, Self::Learned | Self::SinCos2d | Self::SinCos3d)
+    }
 }
 
 /// How a position table is carried over to a grid it was not made for.
@@ -28,6 +40,8 @@ pub enum Interpolation {
     /// PyTorch's bicubic by the factor `(size + 0.1) / old size`, as DINO's `interpolate_pos_encoding` has it: sample
     /// points lie a little closer together than the grids say.
     BicubicOffset,
+    /// PyTorch's bicubic with `align_corners`: the outermost patches of both grids have the same positions (Prithvi).
+    BicubicCorners,
 }
 
 /// The non-linearity of the MLP.

@@ -51,11 +51,22 @@ impl VitConfig {
         if let Some(channels) = &self.channel_groups {
             self.validate_groups(channels)?;
         }
+        self.validate_frames()?;
         if self.positions != PositionKind::Learned && !self.position_dim().is_multiple_of(4) {
             return Err(invalid(
                 "dim",
                 self.dim,
                 "a multiple of 4 for sin-cos positions".into(),
+            ));
+        }
+        if self.positions == PositionKind::Rotary
+            && (!(self.dim / self.heads).is_multiple_of(4) || self.channel_groups.is_some())
+        {
+            return Err(invalid(
+                "positions",
+                "rotary",
+                "heads of a multiple of 4 channels, and no channel groups, for rotary positions"
+                    .into(),
             ));
         }
         if self.activation == Activation::SwiGlu && !self.mlp_dim.is_multiple_of(2) {
@@ -106,6 +117,34 @@ impl VitConfig {
         Ok(())
     }
 
+    /// Frames divide the channels; three-dimensional positions and dates need them.
+    fn validate_frames(&self) -> Result<(), BackboneError> {
+        let frames = self.frame_count();
+        if frames == 0 || frames > self.in_channels || !self.in_channels.is_multiple_of(frames) {
+            return Err(invalid(
+                "frames",
+                frames,
+                format!("a divisor of in_channels = {}", self.in_channels),
+            ));
+        }
+        let three = self.positions == PositionKind::SinCos3d;
+        if three != self.frames.is_some() || (self.coordinates && !three) {
+            return Err(invalid(
+                "positions",
+                format!("{:?}", self.positions),
+                "`sin_cos_3d` for a model with frames, and only for one".into(),
+            ));
+        }
+        if three && (!self.dim.is_multiple_of(16) || self.channel_groups.is_some()) {
+            return Err(invalid(
+                "dim",
+                self.dim,
+                "a multiple of 16, and no channel groups, for positions in three dimensions".into(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Groups name channels that exist, leave room for positions, and come with a class token that has a position.
     fn validate_groups(&self, channels: &ChannelGroups) -> Result<(), BackboneError> {
         let groups = &channels.groups;
@@ -131,7 +170,7 @@ impl VitConfig {
         if !self.class_token || self.register_tokens > 0 || !self.pos_on_prefix {
             return wrong("a class token with a position and no registers beside it");
         }
-        if self.positions == PositionKind::SinCosGround {
+        if !self.positions.has_table() {
             return wrong("positions `learned` or `sin_cos_2d`");
         }
         Ok(())

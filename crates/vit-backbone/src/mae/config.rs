@@ -42,6 +42,13 @@ impl MaeConfig {
     /// [`BackboneError::Config`] with the field, what it holds and what it may hold.
     pub fn validate(&self) -> Result<(), BackboneError> {
         self.encoder.validate()?;
+        if self.encoder.positions == PositionKind::Rotary {
+            return Err(BackboneError::Config {
+                field: "positions",
+                found: "rotary".into(),
+                expected: "positions that are added to tokens, for masked autoencoding".into(),
+            });
+        }
         // Masking gathers positions of one table and embeds visible patches by one map.
         let encoder = &self.encoder;
         if encoder.channel_groups.is_some()

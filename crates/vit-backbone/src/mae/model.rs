@@ -7,7 +7,7 @@ use burn::tensor::backend::Backend;
 use super::decoder::indices;
 use super::{MaeConfig, MaeDecoder, MaskPlan};
 use crate::build::Builder;
-use crate::{BackboneError, ParameterSource, SeededInit, Vit, apply_linear};
+use crate::{BackboneError, ParameterSource, Pass, SeededInit, Vit, apply_linear};
 
 /// Encoder and decoder of a masked autoencoder (He et al. 2022).
 #[derive(Module, Debug)]
@@ -132,9 +132,10 @@ impl<B: Backend> Mae<B> {
             }
             None => tokens,
         };
+        let blocks = 0..self.encoder.blocks.len();
         let x = self
             .encoder
-            .run_blocks(tokens, &mut (), 0..self.encoder.blocks.len(), &());
+            .run_blocks(tokens, &mut Pass::plain(()), blocks, &());
         self.encoder.final_norm(x, &())
     }
 

@@ -20,7 +20,7 @@ impl GroundPositions {
     pub(crate) fn rows<B: Backend>(&self, grid: [usize; 2], device: &B::Device) -> Tensor<B, 3> {
         let [rows, columns] = grid;
         let mut values = Vec::with_capacity(self.resolutions.len() * rows * columns * self.dim);
-        let omega = frequencies(self.dim / 4);
+        let omega: Vec<f32> = single_precision_frequencies(self.dim / 4).collect();
         for resolution in &self.resolutions {
             let resolution = *resolution as f32;
             for y in 0..rows {
@@ -40,10 +40,8 @@ impl GroundPositions {
 
 /// `1 / 10000^(i / count)`. In single precision like the published code: with large pixels an angle is many turns, and the
 /// rounding of the frequency shows in its sine.
-fn frequencies(count: usize) -> Vec<f32> {
-    (0..count)
-        .map(|i| 1.0 / 10_000f32.powf(i as f32 / count as f32))
-        .collect()
+pub(crate) fn single_precision_frequencies(count: usize) -> impl Iterator<Item = f32> {
+    (0..count).map(move |i| 1.0 / 10_000f32.powf(i as f32 / count as f32))
 }
 
 #[cfg(test)]

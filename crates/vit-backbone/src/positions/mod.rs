@@ -1,7 +1,9 @@
-//! Positions of patches: the learned table, the fixed sine-cosine table, and positions in units of ground distance.
+//! Positions of patches: the learned table, the fixed sine-cosine table, positions in units of ground distance, and rotary
+//! positions.
 
 mod ground;
 mod resample;
+mod rotary;
 mod sin_cos;
 
 use burn::module::{Module, Param};
@@ -13,32 +15,38 @@ use resample::resample;
 
 pub use ground::GroundPositions;
 pub use resample::resample_matrix;
-pub use sin_cos::{sin_cos_1d, sin_cos_2d};
+pub use rotary::{Rotary, RotaryPositions};
+pub use sin_cos::{sin_cos_1d, sin_cos_2d, sin_cos_3d};
+
+pub(crate) use ground::single_precision_frequencies;
 
 /// The positions of a model: rows of prefix tokens first, then the patch grid row by row.
 #[derive(Module, Debug)]
 pub enum PositionTable<B: Backend> {
     /// A trained table, `[1, rows, dim]`.
     Learned(Param<Tensor<B, 3>>),
-    /// A constant table, `[1, rows, dim]`: no optimiser sees it and no record stores it.
+    /// A constant table, `[1, rows, dim]`, one grid behind another for images of several frames: no optimiser sees it and no record stores it.
     Fixed(Tensor<B, 3>),
     /// No table: computed for the pixel size of the images and whatever grid they have.
     Ground(GroundPositions),
+    /// No table, and nothing added to tokens: queries and keys of every block are turned.
+    Rotary(RotaryPositions),
 }
 
 impl<B: Backend> PositionTable<B> {
-    /// The table, `[1, rows, dim]`; `None` when positions are computed for each grid.
+    /// The table, `[1, rows, dim]`; `None` when positions are computed for each grid or added to nothing.
     pub fn table(&self) -> Option<Tensor<B, 3>> {
         match self {
             Self::Learned(table) => Some(table.val()),
             Self::Fixed(table) => Some(table.clone()),
-            Self::Ground(_) => None,
+            Self::Ground(_) | Self::Rotary(_) => None,
         }
     }
 
     /// The positions of `prefix` tokens (`[n, prefix, dim]`, `None` when there are none) and those of the patches
     /// (`[n, rows * columns, dim]`) on the grid `to`. A table made for the grid `from` is resampled when that differs
-    /// (`[rows, columns]` each). `n` is 1, or the number of images where each has a pixel size of its own.
+    /// (`[rows, columns]` each), frame by frame when it has rows for several. `n` is 1, or the number of images where each has a pixel size of its own. Rotary positions
+    /// add nothing: zeros of width 1.
     pub fn rows(
         &self,
         prefix: usize,
@@ -56,15 +64,22 @@ impl<B: Backend> PositionTable<B> {
                 let head = (prefix > 0).then(|| Tensor::zeros([images, prefix, dim], device));
                 return (head, patches);
             }
+            Self::Rotary(_) => {
+                // Nothing is added: zeros that broadcast over the width of a token.
+                return (None, Tensor::zeros([1, to[0] * to[1], 1], device));
+            }
         };
         let total = table.dims()[1];
-        if prefix == 0 {
-            return (None, resample(table, from, to, how));
-        }
-        let head = table.clone().narrow(1, 0, prefix);
-        (
-            Some(head),
-            resample(table.narrow(1, prefix, total - prefix), from, to, how),
-        )
+        let head = (prefix > 0).then(|| table.clone().narrow(1, 0, prefix));
+        let patches = from[0] * from[1];
+        let mut frames: Vec<_> = (prefix..total)
+            .step_by(patches)
+            .map(|start| resample(table.clone().narrow(1, start, patches), from, to, how))
+            .collect();
+        let rows = match frames.len() {
+            1 => frames.remove(0),
+            _ => Tensor::cat(frames, 1),
+        };
+        (head, rows)
     }
 }

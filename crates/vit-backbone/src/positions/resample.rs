@@ -34,8 +34,16 @@ fn matrix(from: usize, to: usize, how: Interpolation) -> Vec<f32> {
     let size = from as f64;
     match how {
         Interpolation::Antialiased => resample_matrix(from, to),
-        Interpolation::Bicubic => bicubic_matrix(from, to, size / to as f64),
-        Interpolation::BicubicOffset => bicubic_matrix(from, to, size / (to as f64 + 0.1)),
+        Interpolation::Bicubic => bicubic_matrix(from, to, size / to as f64, 0.5),
+        Interpolation::BicubicOffset => bicubic_matrix(from, to, size / (to as f64 + 0.1), 0.5),
+        Interpolation::BicubicCorners => {
+            let scale = if to > 1 {
+                (size - 1.0) / (to as f64 - 1.0)
+            } else {
+                0.0
+            };
+            bicubic_matrix(from, to, scale, 0.0)
+        }
     }
 }
 
@@ -64,14 +72,14 @@ pub fn resample_matrix(from: usize, to: usize) -> Vec<f32> {
     matrix
 }
 
-/// The matrix, `to` rows by `from` columns, of PyTorch's `interpolate(mode="bicubic", align_corners=False)` without
-/// antialiasing, whose sample points are `scale` apart.
+/// The matrix, `to` rows by `from` columns, of PyTorch's `interpolate(mode="bicubic")` without antialiasing, whose sample
+/// points are `scale` apart; samples lie `offset` behind their number (half a sample, or with `align_corners` none).
 ///
 /// The kernel is Keys' cubic with `a = -0.75` and is never stretched; beyond the border the outermost sample is repeated.
-fn bicubic_matrix(from: usize, to: usize, scale: f64) -> Vec<f32> {
+fn bicubic_matrix(from: usize, to: usize, scale: f64, offset: f64) -> Vec<f32> {
     let mut matrix = vec![0.0; from * to];
     for (out, row) in matrix.chunks_exact_mut(from).enumerate() {
-        let centre = scale * (out as f64 + 0.5) - 0.5;
+        let centre = scale * (out as f64 + offset) - offset;
         let first = centre.floor() - 1.0;
         for tap in 0..4 {
             let place = first + f64::from(tap);
@@ -98,10 +106,11 @@ fn cubic(x: f64, a: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const ALL: [Interpolation; 3] = [
+    const ALL: [Interpolation; 4] = [
         Interpolation::Antialiased,
         Interpolation::Bicubic,
         Interpolation::BicubicOffset,
+        Interpolation::BicubicCorners,
     ];
 
     #[test]

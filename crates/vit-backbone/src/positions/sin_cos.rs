@@ -30,6 +30,29 @@ pub fn sin_cos_2d(dim: usize, grid: [usize; 2]) -> Vec<f32> {
     table
 }
 
+/// The fixed table of Prithvi (`get_3d_sincos_pos_embed`), row-major `[frames * rows * columns, dim]` for a `[frames, rows,
+/// columns]` grid: six sixteenths of the width for the column, six for the row, four for the frame, each as in [`sin_cos_1d`].
+pub fn sin_cos_3d(dim: usize, grid: [usize; 3]) -> Vec<f32> {
+    let [frames, rows, columns] = grid;
+    let part = dim / 16;
+    let [column, row, frame] = [(6, columns), (6, rows), (4, frames)]
+        .map(|(parts, n)| (parts * part, sin_cos_1d(parts * part, n)));
+    let at = |(width, table): &(usize, Vec<f32>), place: usize| -> Vec<f32> {
+        table[place * width..(place + 1) * width].to_vec()
+    };
+    let mut table = Vec::with_capacity(frames * rows * columns * dim);
+    for t in 0..frames {
+        for y in 0..rows {
+            for x in 0..columns {
+                table.extend(at(&column, x));
+                table.extend(at(&row, y));
+                table.extend(at(&frame, t));
+            }
+        }
+    }
+    table
+}
+
 /// `10000^(-i / count)` for `i` below `count`.
 fn frequencies(count: usize) -> Vec<f64> {
     (0..count)
@@ -58,6 +81,16 @@ mod tests {
         for (found, expected) in row.iter().zip(expected) {
             assert!((f64::from(*found) - expected).abs() < 1e-7);
         }
+    }
+
+    #[test]
+    fn a_frame_has_the_last_quarter() {
+        let table = sin_cos_3d(16, [2, 1, 3]);
+        let row = &table[(3 + 2) * 16..]; // frame 1, y = 0, x = 2
+        assert_eq!(row.len(), 16);
+        assert_eq!(row[..6], sin_cos_1d(6, 3)[12..]);
+        assert_eq!(row[6..12], sin_cos_1d(6, 1)[..]);
+        assert_eq!(row[12..], sin_cos_1d(4, 2)[4..]);
     }
 
     #[test]

@@ -5,9 +5,11 @@
 
 mod clip;
 mod dino;
+mod dino_v3;
 mod input;
 mod mae;
 mod preset;
+mod prithvi;
 mod recognise;
 mod supervised;
 mod table;

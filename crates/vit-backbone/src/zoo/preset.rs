@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{InputUnit, Normalisation, clip, dino, mae, supervised};
+use super::{InputUnit, Normalisation, clip, dino, dino_v3, mae, prithvi, supervised};
 use crate::VitConfig;
 
 /// What can be told apart from the names and shapes in a file. Weights of several publications share a family: they
@@ -16,10 +16,14 @@ pub enum Family {
     GroupMae,
     /// Masked autoencoders with positions in units of ground distance: Scale-MAE.
     ScaleMae,
+    /// Masked autoencoders over frames: Prithvi-EO.
+    Prithvi,
     /// Self-distillation with learned positions: DINO, DINO-MC.
     Dino,
     /// DINOv2, with and without registers.
     DinoV2,
+    /// DINOv3: rotary positions.
+    DinoV3,
     /// Image towers of CLIP: OpenAI's and OpenCLIP's.
     Clip,
     /// Supervised classifiers of timm.
@@ -28,12 +32,14 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Mae,
         Self::GroupMae,
         Self::ScaleMae,
+        Self::Prithvi,
         Self::Dino,
         Self::DinoV2,
+        Self::DinoV3,
         Self::Clip,
         Self::Supervised,
     ];
@@ -44,8 +50,10 @@ impl Family {
             Self::Mae => "MAE",
             Self::GroupMae => "MAE with channel groups",
             Self::ScaleMae => "Scale-MAE",
+            Self::Prithvi => "Prithvi-EO",
             Self::Dino => "DINO",
             Self::DinoV2 => "DINOv2",
+            Self::DinoV3 => "DINOv3",
             Self::Clip => "CLIP",
             Self::Supervised => "supervised ViT",
         }
@@ -66,7 +74,7 @@ pub struct Preset {
     pub files: &'static [&'static str],
     /// Container of the file, the dictionary in it, and the naming of its keys.
     pub container: &'static str,
-    /// Input channels in order.
+    /// Input channels in order, those of one frame; further frames follow with the same.
     pub bands: &'static [&'static str],
     /// Meaning of an input value.
     pub unit: InputUnit,
@@ -93,9 +101,11 @@ fn called<S: Serializer>(config: &fn() -> VitConfig, serializer: S) -> Result<S:
 
 /// Every preset, by family.
 pub fn presets() -> impl Iterator<Item = &'static Preset> {
-    const TABLES: [&[Preset]; 4] = [
+    const TABLES: [&[Preset]; 6] = [
         mae::PRESETS,
+        prithvi::PRESETS,
         dino::PRESETS,
+        dino_v3::PRESETS,
         clip::PRESETS,
         supervised::PRESETS,
     ];
@@ -122,13 +132,9 @@ mod tests {
             config
                 .validate()
                 .unwrap_or_else(|e| panic!("{}: {e}", preset.name));
-            assert_eq!(preset.bands.len(), config.in_channels, "{}", preset.name);
-            assert_eq!(
-                preset.normalisation.channels(),
-                config.in_channels,
-                "{}",
-                preset.name
-            );
+            let channels = config.patch_channels();
+            assert_eq!(preset.bands.len(), channels, "{}", preset.name);
+            assert_eq!(preset.normalisation.channels(), channels, "{}", preset.name);
             let texts = [
                 preset.container,
                 preset.licence,

@@ -75,6 +75,8 @@ struct Facts<'a> {
     names: &'a BTreeMap<String, String>,
     /// Whether the position table is the fixed one of MAE; `None` without a table.
     sin_cos: Option<bool>,
+    /// Whether the patch embedding has an axis for frames.
+    frames: bool,
 }
 
 /// Names that every model of a family has, for messages about files that fit none.
@@ -99,10 +101,22 @@ fn typical(family: Family) -> &'static [&'static str] {
             "blocks.0.attn.qkv.weight",
             "blocks.0.mlp.fc1.weight",
         ],
+        Family::Prithvi => &[
+            "patch_embed.proj.weight",
+            "cls_token",
+            "blocks.0.attn.qkv.weight",
+            "blocks.0.mlp.fc1.weight",
+        ],
         Family::DinoV2 => &[
             "patch_embed.proj.weight",
             "pos_embed",
             "blocks.0.attn.qkv.weight",
+            "blocks.0.ls1.gamma",
+        ],
+        Family::DinoV3 => &[
+            "patch_embed.proj.weight",
+            "rope_embed.periods",
+            "storage_tokens",
             "blocks.0.ls1.gamma",
         ],
         Family::Clip => &[
@@ -136,11 +150,16 @@ pub fn recognise(path: impl AsRef<Path>) -> Result<Recognition, BackboneError> {
         }
         Err(other) => return Err(other),
     };
+    let tensors = file.entries.len();
     let names = found.named(&mut file).names;
     let facts = Facts {
         layout: found.layout,
         place: format!("{}.{}", file.nested, found.prefix),
         sin_cos: sin_cos(&file, &names)?,
+        frames: names
+            .get("patch_embed.proj.weight")
+            .and_then(|key| file.entries.get(key))
+            .is_some_and(|entry| entry.shape.len() == 5),
         names: &names,
     };
     let (families, evidence) = facts.families();
@@ -165,7 +184,7 @@ pub fn recognise(path: impl AsRef<Path>) -> Result<Recognition, BackboneError> {
         format: file.format,
         nested: file.nested.clone(),
         prefix: found.prefix,
-        tensors: file.entries.len(),
+        tensors,
         families,
         evidence,
     })
@@ -195,6 +214,12 @@ impl Facts<'_> {
         }
         let clip = note(self.layout == Layout::OpenClip, "OpenCLIP's names")
             | note(self.has("norm_pre.weight"), "a norm in front of the blocks");
+        note(self.layout == Layout::Transformers, "transformers' names");
+        let periods = note(
+            self.has("rope_embed.periods"),
+            "periods of rotary positions",
+        );
+        let frames = note(self.frames, "a patch embedding with an axis for frames");
         let groups = note(self.has("channel_embed"), "an embedding of channel groups");
         let scales = note(self.has("blocks.0.ls1.gamma"), "LayerScale");
         let registers = note(self.has("reg_token"), "register tokens");
@@ -221,7 +246,9 @@ impl Facts<'_> {
             "a teacher, a backbone or a projection head",
         );
         let plain = !scales && !registers;
-        let families = if clip {
+        let families = if frames {
+            vec![Family::Prithvi]
+        } else if clip {
             vec![Family::Clip]
         } else if groups {
             vec![Family::GroupMae]
@@ -234,6 +261,8 @@ impl Facts<'_> {
             } else {
                 vec![Family::Mae, Family::ScaleMae]
             }
+        } else if (scales && registers && !table) || periods {
+            vec![Family::DinoV3]
         } else if scales && table {
             vec![Family::DinoV2]
         } else if plain && table && self.has("cls_token") {

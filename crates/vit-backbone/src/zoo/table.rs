@@ -37,6 +37,9 @@ fn row(preset: &Preset) -> String {
     let config = preset.config();
     let positions = match (config.positions, config.interpolation) {
         (PositionKind::SinCosGround, _) => "sin-cos by ground distance",
+        (PositionKind::Rotary, _) => "rotary",
+        (PositionKind::SinCos3d, _) => "fixed sin-cos in three dimensions, bicubic with corners",
+        (PositionKind::Learned, Interpolation::BicubicCorners) => "learned, bicubic with corners",
         (PositionKind::SinCos2d, _) => "fixed sin-cos, bicubic",
         (PositionKind::Learned, Interpolation::BicubicOffset) => "learned, bicubic with offset",
         (PositionKind::Learned, Interpolation::Bicubic) => "learned, bicubic",
@@ -54,6 +57,10 @@ fn row(preset: &Preset) -> String {
             "mean ± 2 std to 0..255, clipped, cut, / 255; numbers in the preset".to_owned()
         }
     };
+    let channels = match config.frames {
+        Some(frames) if frames > 1 => format!("{} of {frames} frames", preset.bands.join(" ")),
+        _ => preset.bands.join(" "),
+    };
     format!(
         "| {} | {} | {} / {} | {} x {}, {} | {} | {positions} | {} | {input} | {normalisation} | {} |\n",
         preset.name,
@@ -64,7 +71,7 @@ fn row(preset: &Preset) -> String {
         config.depth,
         config.heads,
         grouped(config.parameter_count()),
-        preset.bands.join(" "),
+        channels,
         preset.licence,
     )
 }

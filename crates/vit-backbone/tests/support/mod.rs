@@ -71,7 +71,11 @@ pub fn gradient<B: AutodiffBackend>(vit: &Vit<B>, name: &str, grads: &B::Gradien
             Some(".weight") => {
                 let mut data = matrix(proj, grads);
                 let p = embed.patch_size;
-                data.shape = vec![data.shape[0], data.shape[1] / (p * p), p, p].into();
+                let [outputs, inputs] = [data.shape[0], data.shape[1]];
+                data.shape = match embed.frames {
+                    None => vec![outputs, inputs / (p * p), p, p].into(),
+                    Some(_) => vec![outputs, inputs / (p * p), 1, p, p].into(),
+                };
                 return data;
             }
             Some(".bias") => return vector(proj.bias.as_ref().unwrap(), grads),
@@ -87,6 +91,12 @@ pub fn gradient<B: AutodiffBackend>(vit: &Vit<B>, name: &str, grads: &B::Gradien
     match name {
         "cls_token" => tokens(embed.class_token.as_ref().unwrap(), grads),
         "reg_token" => tokens(embed.register_tokens.as_ref().unwrap(), grads),
+        "temporal_embed_enc.scale" => {
+            vector(&embed.coordinates.as_ref().unwrap().date_scale, grads)
+        }
+        "location_embed_enc.scale" => {
+            vector(&embed.coordinates.as_ref().unwrap().place_scale, grads)
+        }
         "norm_pre.weight" => vector(&vit.norm_layer(NormSite::Pre).unwrap().gamma, grads),
         "head.weight" => matrix(vit.projection.as_ref().unwrap(), grads),
         "norm.weight" => vector(&vit.norm_layer(NormSite::Final).unwrap().gamma, grads),

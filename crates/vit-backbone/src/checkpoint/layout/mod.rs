@@ -5,6 +5,8 @@
 //! | timm | timm, MAE, DINO and what is built on them | - |
 //! | DINOv2's own | `dinov2`: `register_tokens`, `mlp.w12`, `mlp.w3` | with registers, the class token's position is to be added to it |
 //! | OpenCLIP | `open_clip`, `visual.*` (the names of OpenAI's CLIP) | tokens without leading axes, `proj` `[dim, outputs]` |
+//! | transformers | `ViTModel`, `Dinov2Model`, `ViTMAEModel`, `CLIPVisionModel`, `DINOv3ViTModel` | queries, keys, values (and gates) apart |
+//! | DINOv3's own | `dinov3`: `storage_tokens`, `mlp.w1`, `mlp.w2` | gates apart, a mask over the fused bias |
 //! | Cross-Scale MAE | `models_mae/MAE_ViT_Baseline.py`: `encoder.N`, `encoder_pos_embed`, `encoder_norm` | - |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +15,7 @@ use super::container::{Container, Entry};
 use crate::BackboneError;
 
 mod names;
+mod parts;
 
 /// Which names a checkpoint uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub(crate) enum Layout {
     OpenClip,
     /// That of Cross-Scale MAE's pretraining.
     CrossScale,
+    /// That of the transformers library.
+    Transformers,
 }
 
 /// What stands in front of the model's names, and the naming.
@@ -33,7 +38,7 @@ pub(crate) struct Found {
 }
 
 /// A name that a naming has, and another without which that is chance: other networks have `conv1.weight` too.
-const ANCHORS: [(Layout, &str, &str); 5] = [
+const ANCHORS: [(Layout, &str, &str); 8] = [
     (
         Layout::CrossScale,
         "patch_embed.proj.weight",
@@ -51,6 +56,21 @@ const ANCHORS: [(Layout, &str, &str); 5] = [
     ),
     (Layout::Timm, "patch_embed.0.proj.weight", "channel_embed"),
     (Layout::OpenClip, "conv1.weight", "class_embedding"),
+    (
+        Layout::Transformers,
+        "embeddings.patch_embeddings.projection.weight",
+        "embeddings.cls_token",
+    ),
+    (
+        Layout::Transformers,
+        "embeddings.patch_embeddings.weight",
+        "embeddings.cls_token",
+    ),
+    (
+        Layout::Transformers,
+        "embeddings.patch_embedding.weight",
+        "embeddings.class_embedding",
+    ),
 ];
 
 /// Finds the model in a file: its naming, and what stands before the patch embedding.
@@ -87,8 +107,8 @@ pub(crate) fn find(file: &Container, asked: Option<&str>) -> Result<Found, Backb
             let some: Vec<_> = file.entries.keys().take(6).collect();
             return Err(error(
                 format!(
-                    "no vision transformer in a known naming: no key ends in `patch_embed.proj.weight`, and none is \
-                     `conv1.weight` beside `class_embedding`; it has {some:?} ..."
+                    "no vision transformer in a known naming: no key ends in `patch_embed.proj.weight` or \
+                     `embeddings.patch_embeddings.*`, and none is `conv1.weight` beside `class_embedding`; it has {some:?} ..."
                 ),
                 "convert the keys to timm's names first".into(),
             ));
@@ -131,6 +151,8 @@ pub(crate) struct Named {
     pub(crate) outside: BTreeSet<String>,
     /// What is to be added to the tensor of a name.
     pub(crate) added: BTreeMap<String, Entry>,
+    /// What the tensor of a name is to be multiplied by.
+    pub(crate) factors: BTreeMap<String, Entry>,
 }
 
 impl Found {
@@ -142,14 +164,25 @@ impl Found {
                 named.outside.insert(key.clone());
                 continue;
             };
-            if self.layout == Layout::OpenClip {
-                view_open_clip(name, entry);
+            if matches!(self.layout, Layout::OpenClip | Layout::Transformers) {
+                view_clip(name, entry);
             }
             named.names.insert(self.layout.canonical(name), key.clone());
         }
-        let registers = format!("{}register_tokens", self.prefix);
-        if self.layout == Layout::Timm && file.entries.contains_key(&registers) {
-            let table = file.entries.get_mut(&format!("{}pos_embed", self.prefix));
+        parts::join(&mut named, file);
+        let theirs = match self.layout {
+            Layout::Timm => Some(("register_tokens", "pos_embed")),
+            Layout::Transformers => Some((
+                "embeddings.register_tokens",
+                "embeddings.position_embeddings",
+            )),
+            Layout::OpenClip | Layout::CrossScale => None,
+        };
+        let key = |name: &str| format!("{}{name}", self.prefix);
+        if let Some((_, table)) =
+            theirs.filter(|(registers, _)| file.entries.contains_key(&key(registers)))
+        {
+            let table = file.entries.get_mut(&key(table));
             if let Some(class) = table.and_then(split_class_row) {
                 named.added.insert("cls_token".into(), class);
             }
@@ -158,11 +191,11 @@ impl Found {
     }
 }
 
-/// OpenCLIP keeps tokens without leading axes and the projection inputs first.
-fn view_open_clip(name: &str, entry: &mut Entry) {
+/// OpenCLIP and transformers' CLIP keep tokens without leading axes, OpenCLIP the projection inputs first.
+fn view_clip(name: &str, entry: &mut Entry) {
     let axes = match name {
-        "class_embedding" => 2,
-        "positional_embedding" => 1,
+        "class_embedding" | "embeddings.class_embedding" => 2,
+        "positional_embedding" | "embeddings.position_embedding.weight" => 1,
         _ => 0,
     };
     for _ in 0..axes {
@@ -208,6 +241,7 @@ mod tests {
             dtype: StoredType::F16,
             offset: 100,
             strides: crate::checkpoint::container::contiguous(shape),
+            parts: Vec::new(),
         };
         let mut table = entry(&[1, 5, 8]);
         let class = split_class_row(&mut table).unwrap();

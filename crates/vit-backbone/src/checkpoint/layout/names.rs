@@ -9,21 +9,35 @@ impl Layout {
             Self::Timm => timm(name),
             Self::OpenClip => open_clip(name),
             Self::CrossScale => cross_scale(name),
+            Self::Transformers => transformers(name),
         }
     }
 }
 
-/// Other spellings of LayerScale (BEiT), and the names of DINOv2's own files.
+/// Other spellings of LayerScale (BEiT), the names of DINOv2's and DINOv3's own files, and of timm's EVA.
 fn timm(name: &str) -> String {
-    const ENDS: [(&str, &str); 6] = [
+    const ENDS: [(&str, &str); 12] = [
         (".gamma_1", ".ls1.gamma"),
         (".gamma_2", ".ls2.gamma"),
         (".mlp.w12.weight", ".mlp.fc1.weight"),
         (".mlp.w12.bias", ".mlp.fc1.bias"),
         (".mlp.w3.weight", ".mlp.fc2.weight"),
         (".mlp.w3.bias", ".mlp.fc2.bias"),
+        (".mlp.w1.weight", ".mlp.gate.weight"),
+        (".mlp.w1.bias", ".mlp.gate.bias"),
+        (".mlp.w2.weight", ".mlp.value.weight"),
+        (".mlp.w2.bias", ".mlp.value.bias"),
+        (".attn.q_bias", ".attn.q.bias"),
+        (".attn.v_bias", ".attn.v.bias"),
     ];
-    if name == "register_tokens" {
+    const GATES: [(&str, &str); 2] = [
+        (".mlp.fc1_g.", ".mlp.gate."),
+        (".mlp.fc1_x.", ".mlp.value."),
+    ];
+    if let Some((theirs, ours)) = GATES.into_iter().find(|(theirs, _)| name.contains(theirs)) {
+        return name.replacen(theirs, ours, 1);
+    }
+    if name == "register_tokens" || name == "storage_tokens" {
         return "reg_token".to_owned();
     }
     ENDS.into_iter()
@@ -69,6 +83,84 @@ fn open_clip(name: &str) -> String {
     format!("blocks.{number}.{rest}")
 }
 
+fn transformers(name: &str) -> String {
+    const TOP: [(&str, &str); 14] = [
+        (
+            "embeddings.patch_embeddings.projection.",
+            "patch_embed.proj.",
+        ),
+        ("embeddings.patch_embeddings.", "patch_embed.proj."),
+        ("embeddings.patch_embedding.", "patch_embed.proj."),
+        ("embeddings.cls_token", "cls_token"),
+        ("embeddings.class_embedding", "cls_token"),
+        ("embeddings.mask_token", "mask_token"),
+        ("embeddings.register_tokens", "reg_token"),
+        ("embeddings.position_embeddings", "pos_embed"),
+        ("embeddings.position_embedding.weight", "pos_embed"),
+        ("pre_layrnorm.", "norm_pre."),
+        ("pre_layernorm.", "norm_pre."),
+        ("layernorm.", "norm."),
+        ("post_layernorm.", "norm."),
+        ("norm.", "norm."),
+    ];
+    const BLOCKS: [&str; 4] = [
+        "encoder.layer.",
+        "encoder.layers.",
+        "model.layer.",
+        "layer.",
+    ];
+    const BLOCK: [(&str, &str); 22] = [
+        ("attention.attention.query.", "attn.q."),
+        ("attention.attention.key.", "attn.k."),
+        ("attention.attention.value.", "attn.v."),
+        ("attention.output.dense.", "attn.proj."),
+        ("attention.q_proj.", "attn.q."),
+        ("attention.k_proj.", "attn.k."),
+        ("attention.v_proj.", "attn.v."),
+        ("attention.o_proj.", "attn.proj."),
+        ("self_attn.q_proj.", "attn.q."),
+        ("self_attn.k_proj.", "attn.k."),
+        ("self_attn.v_proj.", "attn.v."),
+        ("self_attn.out_proj.", "attn.proj."),
+        ("intermediate.dense.", "mlp.fc1."),
+        ("output.dense.", "mlp.fc2."),
+        ("mlp.weights_in.", "mlp.fc1."),
+        ("mlp.weights_out.", "mlp.fc2."),
+        ("mlp.gate_proj.", "mlp.gate."),
+        ("mlp.up_proj.", "mlp.value."),
+        ("mlp.down_proj.", "mlp.fc2."),
+        ("layer_scale1.lambda1", "ls1.gamma"),
+        ("layer_scale2.lambda1", "ls2.gamma"),
+        ("layernorm_before.", "norm1."),
+    ];
+    const NORMS: [(&str, &str); 3] = [
+        ("layernorm_after.", "norm2."),
+        ("layer_norm1.", "norm1."),
+        ("layer_norm2.", "norm2."),
+    ];
+    let block = BLOCKS
+        .into_iter()
+        .find_map(|start| name.strip_prefix(start)?.split_once('.'));
+    match block {
+        Some((number, rest)) => {
+            let rest =
+                with_start(BLOCK.into_iter().chain(NORMS), rest).unwrap_or_else(|| rest.to_owned());
+            format!("blocks.{number}.{rest}")
+        }
+        None => with_start(TOP, name).unwrap_or_else(|| name.to_owned()),
+    }
+}
+
+/// The name with its start translated by the first pair that fits.
+fn with_start(
+    pairs: impl IntoIterator<Item = (&'static str, &'static str)>,
+    name: &str,
+) -> Option<String> {
+    pairs
+        .into_iter()
+        .find_map(|(theirs, ours)| Some(format!("{ours}{}", name.strip_prefix(theirs)?)))
+}
+
 fn cross_scale(name: &str) -> String {
     if name == "encoder_pos_embed" {
         "pos_embed".to_owned()
@@ -96,6 +188,59 @@ mod tests {
                 "blocks.3.mlp.fc1.bias",
             ),
             (Layout::Timm, "register_tokens", "reg_token"),
+            (Layout::Timm, "storage_tokens", "reg_token"),
+            (
+                Layout::Timm,
+                "blocks.0.mlp.w1.bias",
+                "blocks.0.mlp.gate.bias",
+            ),
+            (
+                Layout::Timm,
+                "blocks.0.mlp.fc1_x.weight",
+                "blocks.0.mlp.value.weight",
+            ),
+            (Layout::Timm, "blocks.9.attn.q_bias", "blocks.9.attn.q.bias"),
+            (
+                Layout::Transformers,
+                "encoder.layer.11.attention.output.dense.bias",
+                "blocks.11.attn.proj.bias",
+            ),
+            (
+                Layout::Transformers,
+                "encoder.layer.2.output.dense.bias",
+                "blocks.2.mlp.fc2.bias",
+            ),
+            (
+                Layout::Transformers,
+                "encoder.layers.2.layer_norm2.bias",
+                "blocks.2.norm2.bias",
+            ),
+            (
+                Layout::Transformers,
+                "layer.3.attention.k_proj.weight",
+                "blocks.3.attn.k.weight",
+            ),
+            (
+                Layout::Transformers,
+                "layer.3.layer_scale1.lambda1",
+                "blocks.3.ls1.gamma",
+            ),
+            (
+                Layout::Transformers,
+                "embeddings.patch_embeddings.projection.bias",
+                "patch_embed.proj.bias",
+            ),
+            (
+                Layout::Transformers,
+                "embeddings.patch_embeddings.bias",
+                "patch_embed.proj.bias",
+            ),
+            (Layout::Transformers, "layernorm.weight", "norm.weight"),
+            (
+                Layout::Transformers,
+                "pooler.dense.bias",
+                "pooler.dense.bias",
+            ),
             (
                 Layout::OpenClip,
                 "transformer.resblocks.11.attn.in_proj_weight",

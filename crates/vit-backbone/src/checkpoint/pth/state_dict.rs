@@ -162,6 +162,7 @@ pub(crate) fn entries(
                 dtype: view.storage.dtype,
                 offset,
                 strides: view.strides,
+                parts: Vec::new(),
             },
         );
     }
