@@ -111,6 +111,60 @@ pub enum EvalError {
         /// The limit.
         limit: u64,
     },
+    /// A line of a label or result file cannot be read.
+    #[error("{path}, {source}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line and what is wrong with it.
+        source: oriented_boxes::text::LineError,
+    },
+    /// A labelled object has a class that is not in the list.
+    #[error(
+        "{path}, line {line}: class `{class}` is not one of {known}; add it to the list, or skip unknown classes"
+    )]
+    UnknownClass {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The class found.
+        class: String,
+        /// The classes of the list.
+        known: String,
+    },
+    /// A detection lies in an image that has no labels.
+    #[error(
+        "{path}, line {line}: image `{image}` is not among the {images} labelled images; evaluate on the images that were detected in"
+    )]
+    UnknownImage {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The image found.
+        image: String,
+        /// How many images are known.
+        images: usize,
+    },
+    /// A class has no result file.
+    #[error(
+        "{path} does not exist; write an empty file when nothing of class `{class}` was detected, or leave the class out"
+    )]
+    MissingResults {
+        /// The file.
+        path: PathBuf,
+        /// The class.
+        class: String,
+    },
+    /// A text file is larger than label and result files are.
+    #[error("{path} has more than {limit} bytes; check that it is a label or result file")]
+    TextTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
     /// The operating system refused.
     #[error("cannot {action} {path}: {source}")]
     Io {

@@ -1,6 +1,7 @@
 //! Numbers to claims: metrics, statistics over seeds, run records, and reports generated from them.
 //!
 //! - [`metric`]: confusion matrix and everything that follows from it, group F1, calibration.
+//! - [`oriented`]: average precision of oriented boxes by DOTA's rules.
 //! - [`stats`]: mean and spread over seeds, t and bootstrap intervals, paired differences.
 //! - [`record`]: the run record (`run.json`), the only source of a reported number.
 //! - [`plot`]: the figures, drawn by [`svg`].
@@ -10,6 +11,7 @@
 
 mod error;
 pub mod metric;
+pub mod oriented;
 pub mod plot;
 pub mod record;
 pub mod report;
