@@ -26,25 +26,33 @@ pub(crate) struct Edge {
     pub(crate) a: usize,
     pub(crate) b: usize,
     pub(crate) length: f64,
+    distance: f64,
 }
 
-/// Prim's algorithm on the complete graph: `rows²` distances, memory of one number per row. Shortest edges first.
+/// Prim's algorithm on the complete graph: `rows²` distances, memory of a few numbers per row. Shortest edges first.
+///
+/// Many edges are equally long, since a row in thin surroundings has its core distance to all that are nearer. Among them the nearer
+/// row comes first, so that such a row joins what it lies next to.
 pub(crate) fn spanning_tree<T: Scalar>(rows: &[T], dim: usize, core: &[f64]) -> Vec<Edge> {
     let n = core.len();
-    // For every row outside of the tree its best edge into it: (row, length, end in the tree).
-    let mut outside: Vec<(usize, f64, usize)> = (1..n).map(|i| (i, f64::INFINITY, 0)).collect();
+    let mut outside: Vec<Outside> = (1..n)
+        .map(|row| Outside {
+            row,
+            length: f64::INFINITY,
+            distance: f64::INFINITY,
+            end: 0,
+        })
+        .collect();
     let mut edges = Vec::with_capacity(outside.len());
     let mut newest = 0;
     while !outside.is_empty() {
         let x = &rows[newest * dim..(newest + 1) * dim];
-        let update = |(row, length, end): &mut (usize, f64, usize)| {
-            let y = &rows[*row * dim..(*row + 1) * dim];
-            let reach = squared_distance(x, y)
-                .sqrt()
-                .max(core[newest])
-                .max(core[*row]);
-            if reach < *length {
-                (*length, *end) = (reach, newest);
+        let update = |o: &mut Outside| {
+            let y = &rows[o.row * dim..(o.row + 1) * dim];
+            let distance = squared_distance(x, y).sqrt();
+            let length = distance.max(core[newest]).max(core[o.row]);
+            if (length, distance) < (o.length, o.distance) {
+                (o.length, o.distance, o.end) = (length, distance, newest);
             }
         };
         if outside.len() * dim >= WORTH_THREADS {
@@ -53,21 +61,44 @@ pub(crate) fn spanning_tree<T: Scalar>(rows: &[T], dim: usize, core: &[f64]) -> 
             outside.iter_mut().for_each(update);
         }
         let best = (0..outside.len())
-            .min_by(|&i, &j| {
-                let (a, b) = (outside[i], outside[j]);
-                a.1.total_cmp(&b.1).then(a.0.cmp(&b.0))
-            })
+            .min_by(|&i, &j| outside[i].order(&outside[j]))
             .unwrap_or(0);
-        let (row, length, end) = outside.swap_remove(best);
+        let Outside {
+            row,
+            length,
+            distance,
+            end,
+        } = outside.swap_remove(best);
         edges.push(Edge {
             a: end,
             b: row,
             length,
+            distance,
         });
         newest = row;
     }
-    edges.sort_by(|a, b| a.length.total_cmp(&b.length));
+    edges.sort_by(|a, b| {
+        let lengths = a.length.total_cmp(&b.length);
+        lengths.then(a.distance.total_cmp(&b.distance))
+    });
     edges
+}
+
+/// A row that is not in the tree yet, with its best edge into it.
+struct Outside {
+    row: usize,
+    length: f64,
+    distance: f64,
+    end: usize,
+}
+
+impl Outside {
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        self.length
+            .total_cmp(&other.length)
+            .then(self.distance.total_cmp(&other.distance))
+            .then(self.row.cmp(&other.row))
+    }
 }
 
 /// An inner node of the dendrogram: two nodes that become one at `distance`. Nodes below `n` are rows, node `n + i` is merge `i`.

@@ -110,13 +110,14 @@ pub(crate) fn safetensors(file: &mut impl Read, name: &str) -> Result<Table, Str
             "a safetensors header of {length} bytes; at most {LONGEST_SAFETENSORS} are read"
         ));
     }
-    let mut header = fixed.to_vec();
+    let mut header = Vec::new();
     // `take`: a header that promises more than there is ends where the file ends, before memory is taken for it.
     file.take(length)
         .read_to_end(&mut header)
         .map_err(|e| format!("cannot read the header: {e}"))?;
-    let (_, metadata) = safetensors::SafeTensors::read_metadata(&header)
-        .map_err(|e| format!("not a safetensors file: {e}"))?;
+    // The crate's own reader wants the whole file in memory; its description of the header does not.
+    let metadata: safetensors::tensor::Metadata =
+        serde_json::from_slice(&header).map_err(|e| format!("not a safetensors file: {e}"))?;
     let Some(info) = metadata.info(name) else {
         let names: Vec<String> = metadata.tensors().keys().take(8).cloned().collect();
         return Err(format!(
@@ -139,7 +140,7 @@ pub(crate) fn safetensors(file: &mut impl Read, name: &str) -> Result<Table, Str
         stored,
         rows,
         dim,
-        start: 8 + length + info.data_offsets.0 as u64,
+        start: (8 + length).saturating_add(info.data_offsets.0 as u64),
     })
 }
 
