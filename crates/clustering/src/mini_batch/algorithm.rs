@@ -1,0 +1,246 @@
+//! Mini-batch k-means (Sculley 2010) in the form that scikit-learn gives it.
+
+use rand::RngCore;
+
+use super::params::ValidMiniBatch;
+use crate::error::{InputError, check_weights, reserve};
+use crate::k_means::step::{Centres, Prepared, assign, sums_of};
+use crate::k_means::{KMeans, KMeansError};
+use crate::moments::{means, squared_distance};
+use crate::pass::{Plan, over_blocks};
+use crate::random::{below, distinct};
+use crate::rows::{Matrix, RowSource};
+use crate::scalar::Scalar;
+
+/// Centres that learn from batches: each is the weighted mean of all rows it was nearest to when they came.
+///
+/// For streams; [`ValidMiniBatch::fit`] draws the batches itself.
+#[derive(Debug, Clone)]
+pub struct MiniBatchState<T> {
+    centres: Vec<T>,
+    dim: usize,
+    seen: Vec<f64>,
+}
+
+impl<T: Scalar> MiniBatchState<T> {
+    /// Begins at `centres`, `[clusters, dim]` row-major, which have seen nothing.
+    ///
+    /// # Errors
+    /// When there is no centre, the length is no multiple of `dim`, or a value is not finite.
+    pub fn new(centres: Vec<T>, dim: usize) -> Result<Self, KMeansError> {
+        let k = Matrix::new(&centres, dim)?.rows();
+        if let Some(at) = centres.iter().position(|c| !c.is_finite()) {
+            return Err(KMeansError::StartNonFinite {
+                centre: at / dim,
+                column: at % dim,
+            });
+        }
+        Ok(Self {
+            centres,
+            dim,
+            seen: vec![0.0; k],
+        })
+    }
+
+    /// The centres, `[clusters, dim]` row-major.
+    pub fn centres(&self) -> &[T] {
+        &self.centres
+    }
+
+    /// The weight that each centre has seen.
+    pub fn seen(&self) -> &[f64] {
+        &self.seen
+    }
+
+    /// Learns from one batch, `[rows, dim]` row-major; returns its inertia around the centres before.
+    ///
+    /// # Errors
+    /// When the batch is empty or ragged, has a feature that is not finite, or weights that do not fit.
+    pub fn step(&mut self, batch: &[T], weights: Option<&[f64]>) -> Result<f64, KMeansError> {
+        let table = Matrix::new(batch, self.dim)?;
+        means(&table)?;
+        check_weights(weights, table.rows())?;
+        Ok(self.learn(&table, weights)?)
+    }
+
+    /// [`MiniBatchState::step`] on a checked batch.
+    fn learn(&mut self, batch: &Matrix<'_, T>, weights: Option<&[f64]>) -> Result<f64, InputError> {
+        let dim = self.dim;
+        let centres = Centres::new(&self.centres, dim);
+        let k = self.seen.len();
+        type Chunk<T> = (Vec<f64>, Vec<T>);
+        let chunks = over_blocks(
+            batch,
+            &[],
+            Plan::new(batch.rows(), dim, k * (dim + 1)),
+            |_| -> Chunk<T> { (vec![0.0; k * (dim + 1) + 1], Vec::new()) },
+            |(sums, products): &mut Chunk<T>, first, block: &[T]| {
+                centres.nearest(block, dim, products, |i, label, _| {
+                    let weight = weights.map_or(1.0, |w| w[first + i]);
+                    let row = &block[i * dim..(i + 1) * dim];
+                    let centre = &self.centres[label * dim..(label + 1) * dim];
+                    for (s, x) in sums[label * dim..].iter_mut().zip(row) {
+                        *s += weight * x.to_f64();
+                    }
+                    sums[k * dim + label] += weight;
+                    sums[k * (dim + 1)] += weight * squared_distance(row, centre);
+                });
+                Ok::<_, InputError>(())
+            },
+        )?;
+        let sums = crate::pass::add_up(chunks.into_iter().map(|(sums, _)| sums));
+        for cluster in 0..k {
+            let mass = sums[k * dim + cluster];
+            if mass == 0.0 {
+                continue;
+            }
+            let total = self.seen[cluster] + mass;
+            for j in 0..dim {
+                let at = cluster * dim + j;
+                let mean = (self.centres[at].to_f64() * self.seen[cluster] + sums[at]) / total;
+                self.centres[at] = T::from_f64(mean);
+            }
+            self.seen[cluster] = total;
+        }
+        Ok(sums[k * (dim + 1)])
+    }
+
+    /// Centres that have seen less than `ratio` of the busiest one's rows go to random rows of the batch, at most as many as half
+    /// of the batch; they then count as having seen what the least busy other centre has.
+    fn reassign(&mut self, batch: &[T], ratio: f64, rng: &mut impl RngCore) {
+        let busiest = self.seen.iter().copied().fold(0.0, f64::max);
+        let mut idle: Vec<usize> = (0..self.seen.len())
+            .filter(|&k| self.seen[k] < ratio * busiest)
+            .collect();
+        idle.sort_by(|&a, &b| self.seen[a].total_cmp(&self.seen[b]));
+        let rows = batch.len() / self.dim;
+        idle.truncate(rows / 2);
+        let least = (0..self.seen.len())
+            .filter(|k| !idle.contains(k))
+            .map(|k| self.seen[k])
+            .fold(f64::INFINITY, f64::min);
+        let drawn = distinct(rng, rows, idle.len());
+        for (&cluster, &row) in idle.iter().zip(&drawn) {
+            self.centres[cluster * self.dim..(cluster + 1) * self.dim]
+                .copy_from_slice(&batch[row * self.dim..(row + 1) * self.dim]);
+            self.seen[cluster] = least;
+        }
+    }
+}
+
+/// Running means over batches, and when to stop because of them.
+struct Progress {
+    smoothing: f64,
+    inertia: Option<f64>,
+    movement: Option<f64>,
+    least: f64,
+    without: usize,
+}
+
+impl Progress {
+    /// Takes in one batch (inertia per row, squared movement of the centres); says whether to stop.
+    fn stop(&mut self, inertia: f64, movement: f64, limit: f64, patience: Option<usize>) -> bool {
+        let smooth = |old: Option<f64>, new: f64| {
+            old.map_or(new, |old| {
+                old * (1.0 - self.smoothing) + new * self.smoothing
+            })
+        };
+        let inertia = smooth(self.inertia, inertia);
+        let movement = smooth(self.movement, movement);
+        (self.inertia, self.movement) = (Some(inertia), Some(movement));
+        if limit > 0.0 && movement <= limit {
+            return true;
+        }
+        if inertia < self.least {
+            self.least = inertia;
+            self.without = 0;
+        } else {
+            self.without += 1;
+        }
+        patience.is_some_and(|p| self.without >= p)
+    }
+}
+
+impl<T: Scalar> ValidMiniBatch<T> {
+    /// Clusters the rows by random batches: far fewer passes than Lloyd's algorithm, a slightly higher inertia.
+    ///
+    /// Weights, randomness, threads and errors are as for [`crate::k_means::ValidKMeans::fit`]. The history of the result is
+    /// empty but for the final inertia, and its iterations are batches. A centre may end without a row.
+    ///
+    /// # Errors
+    /// As for k-means.
+    pub fn fit<S: RowSource<T> + ?Sized>(
+        &self,
+        source: &S,
+        weights: Option<&[f64]>,
+        rng: &mut impl RngCore,
+    ) -> Result<KMeans<T>, KMeansError> {
+        let params = &self.0;
+        let rows = Prepared::new(source, weights)?;
+        rows.check_clusters(params.clusters)?;
+        let (n, dim) = (rows.rows(), rows.dim());
+        let batch_rows = params.batch.min(n);
+        let start = params.start.centres(&rows, params.clusters, rng)?;
+        let mut state = MiniBatchState::new(start, dim)?;
+        let mut batch = reserve(
+            "a batch",
+            batch_rows.checked_mul(dim),
+            T::default(),
+            "use smaller batches",
+        )?;
+        let steps = (params.max_epochs as u128 * n as u128 / batch_rows as u128).max(1);
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+        let mut progress = Progress {
+            smoothing: (2.0 * batch_rows as f64 / (n + 1) as f64).min(1.0),
+            inertia: None,
+            movement: None,
+            least: f64::INFINITY,
+            without: 0,
+        };
+        let mut since_reassignment = 0;
+        let mut iterations = 0;
+        let mut converged = false;
+        while iterations < steps && !converged {
+            let mut drawn: Vec<usize> = (0..batch_rows).map(|_| below(rng, n)).collect();
+            // In order, so that a file is read forwards.
+            drawn.sort_unstable();
+            source.gather(&drawn, &mut batch)?;
+            for row in batch.chunks_exact_mut(dim) {
+                for (x, &s) in row.iter_mut().zip(&rows.shift) {
+                    *x = *x - s;
+                }
+            }
+            let drawn_weights: Option<Vec<f64>> =
+                weights.map(|w| drawn.iter().map(|&i| w[i]).collect());
+            let before = state.centres.clone();
+            let inertia = state.learn(&Matrix::new(&batch, dim)?, drawn_weights.as_deref())?;
+            since_reassignment += batch_rows;
+            let due = state.seen.contains(&0.0)
+                || since_reassignment >= params.clusters.saturating_mul(10);
+            if params.reassignment > 0.0 && due {
+                since_reassignment = 0;
+                state.reassign(&batch, params.reassignment, rng);
+            }
+            iterations += 1;
+            // The first batch is seen by the starting centres, which says nothing about progress.
+            converged = iterations > 1
+                && progress.stop(
+                    inertia / batch_rows as f64,
+                    squared_distance(&before, &state.centres),
+                    params.tolerance * rows.variance,
+                    params.patience,
+                );
+        }
+        let labels = assign(&rows, &state.centres)?.labels;
+        let inertia = sums_of(&rows, &labels, &state.centres)?.inertia;
+        Ok(KMeans {
+            centres: rows.unshifted(&state.centres),
+            dim,
+            labels,
+            inertia,
+            iterations,
+            converged,
+            history: vec![inertia],
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! Standardisation of features.
+
+mod algorithm;
+
+pub use algorithm::{StandardScaler, Standardised};
