@@ -34,9 +34,11 @@ pub enum InputError {
         value: f64,
     },
     /// Numbers so large that squared distances would not be finite.
-    #[error("the numbers of row {row} are so large that distances overflow; rescale the features")]
+    #[error(
+        "numbers in row {row} or soon after are so large that sums overflow; rescale the features"
+    )]
     Range {
-        /// Row, from 0.
+        /// Row, from 0; where only sums tell, the first row of the block.
         row: usize,
     },
     /// A sample weight cannot be used.

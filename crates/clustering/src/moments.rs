@@ -45,6 +45,9 @@ pub(crate) fn means<T: Scalar, S: RowSource<T> + ?Sized>(
 }
 
 /// Variance of every feature, divided by the number of rows, by the two-pass formula with its correction term.
+///
+/// # Errors
+/// When squares overflow, or the source cannot be read.
 pub(crate) fn variances<T: Scalar, S: RowSource<T> + ?Sized>(
     source: &S,
     means: &[f64],
@@ -55,7 +58,7 @@ pub(crate) fn variances<T: Scalar, S: RowSource<T> + ?Sized>(
         &[],
         Plan::new(rows, dim, 2 * dim),
         |_| vec![0.0; 2 * dim],
-        |sums: &mut Vec<f64>, _, block: &[T]| {
+        |sums: &mut Vec<f64>, first, block: &[T]| {
             let (squares, rest) = sums.split_at_mut(dim);
             for row in block.chunks_exact(dim) {
                 for (j, &x) in row.iter().enumerate() {
@@ -64,7 +67,11 @@ pub(crate) fn variances<T: Scalar, S: RowSource<T> + ?Sized>(
                     rest[j] += d;
                 }
             }
-            Ok::<_, InputError>(())
+            if squares.iter().all(|s| s.is_finite()) {
+                Ok(())
+            } else {
+                Err(InputError::Range { row: first })
+            }
         },
     )?;
     let sums = add_up(sums);

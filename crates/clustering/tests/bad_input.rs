@@ -71,6 +71,9 @@ fn numbers_that_are_not_finite() {
 fn numbers_that_are_too_large() {
     let error = k_means(&[0.0, 1e20, -1e20, 5.0], 1, 2).unwrap_err();
     assert!(error.to_string().contains("rescale"), "{error}");
+    let huge = [1e200f64, -1e200];
+    let error = StandardScaler::fit(&Matrix::new(&huge, 1).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("rescale"), "{error}");
     let start = Start::Given(vec![1e30f32, 0.0]);
     let error = KMeansParams::new(2)
         .start(start)
@@ -231,7 +234,7 @@ fn parameters_outside_their_range() {
     named(batch(MiniBatchParams::new(2).max_epochs(0)), "max_epochs");
     named(batch(MiniBatchParams::new(2).patience(Some(0))), "patience");
     named(
-        batch(MiniBatchParams::new(2).reassignment(-0.1)),
+        batch(MiniBatchParams::new(2).reassignment(1.1)),
         "reassignment",
     );
     let dbscan = |p: DbscanParams| p.check().map(drop).map_err(|e| e.to_string());

@@ -64,7 +64,7 @@ impl<T: Scalar> MiniBatchParams<T> {
     }
 
     /// From time to time, centres that have seen less than this fraction of the rows of the busiest centre begin anew at a random
-    /// row; at least 0, and 0 switches it off.
+    /// row; 0 to 1, and 0 switches it off.
     pub fn reassignment(mut self, ratio: f64) -> Self {
         self.reassignment = ratio;
         self
@@ -80,17 +80,19 @@ impl<T: Scalar> MiniBatchParams<T> {
         at_least_one("batch", self.batch)?;
         at_least_one("max_epochs", self.max_epochs)?;
         at_least_one("patience", self.patience.unwrap_or(1))?;
-        for (name, found) in [
-            ("tolerance", self.tolerance),
-            ("reassignment", self.reassignment),
-        ] {
-            if !(found.is_finite() && found >= 0.0) {
-                return Err(KMeansError::Parameter {
-                    name,
-                    expected: "a finite number, at least 0",
-                    found: found.to_string(),
-                });
-            }
+        if !(self.tolerance.is_finite() && self.tolerance >= 0.0) {
+            return Err(KMeansError::Parameter {
+                name: "tolerance",
+                expected: "a finite number, at least 0",
+                found: self.tolerance.to_string(),
+            });
+        }
+        if !(0.0..=1.0).contains(&self.reassignment) {
+            return Err(KMeansError::Parameter {
+                name: "reassignment",
+                expected: "0 to 1",
+                found: self.reassignment.to_string(),
+            });
         }
         Ok(ValidMiniBatch(self))
     }
