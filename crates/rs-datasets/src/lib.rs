@@ -28,7 +28,7 @@ pub use error::DataError;
 pub use image::{GeoReference, Image, Mask};
 pub use io::ReadLimits;
 pub use loader::{Batches, Cached, Loader, LoaderConfig, Order};
-pub use random::{sample_stream, stream};
+pub use random::{below, sample_stream, stream, unit};
 pub use sample::{Label, Sample};
 pub use split::{
     LabelTable, LongTail, Split, long_tail_counts, repeated_stratified, shares, split_key,

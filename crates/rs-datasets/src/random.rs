@@ -28,7 +28,7 @@ pub fn sample_stream(seed: u64, epoch: u64, id: &str, occurrence: u64) -> ChaCha
 }
 
 /// Uniform in `0.0..1.0` with 53 random bits.
-pub(crate) fn unit(rng: &mut ChaCha8Rng) -> f64 {
+pub fn unit(rng: &mut ChaCha8Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn uniform(rng: &mut ChaCha8Rng, low: f64, high: f64) -> f64 {
 }
 
 /// Uniform in `0..n`; 0 when `n` is 0. The bias of the multiplication is below n / 2^64.
-pub(crate) fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
+pub fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
     ((u128::from(rng.next_u64()) * n as u128) >> 64) as usize
 }
 

@@ -193,6 +193,33 @@ fn smaller_training_sets_are_subsets_and_leave_the_test_alone() {
 }
 
 #[test]
+fn a_balanced_part_leaves_its_rest_in_a_part_of_its_own() {
+    let table = table(&[100, 40, 12]);
+    let split = stratified(&table, "s", &[("train", 0.5), ("test", 0.5)], 0).unwrap();
+    let cut = |k, seed| split.k_shot_with_rest("test", "validation", &table, k, seed);
+    let balanced = cut(4, 7).unwrap();
+    assert_eq!(balanced.class_counts("test", &table).unwrap(), [4, 4, 4]);
+    assert_eq!(
+        balanced.class_counts("validation", &table).unwrap(),
+        [46, 16, 2]
+    );
+    assert_eq!(
+        balanced.part("train").unwrap(),
+        split.part("train").unwrap()
+    );
+    assert_ne!(
+        cut(4, 8).unwrap().part("test").unwrap(),
+        balanced.part("test").unwrap()
+    );
+    assert!(matches!(cut(7, 7), Err(DataError::TooFew { .. })));
+    assert!(
+        split
+            .k_shot_with_rest("test", "train", &table, 4, 7)
+            .is_err()
+    );
+}
+
+#[test]
 fn long_tails_follow_the_profile() {
     let table = table(&[100, 100, 100, 100]);
     let split = stratified(&table, "s", &[("train", 0.8), ("test", 0.2)], 0).unwrap();

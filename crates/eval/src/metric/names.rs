@@ -25,6 +25,17 @@ pub const BRIER: &str = "brier";
 /// Fraction of samples with the true class among the five most probable.
 pub const TOP_5: &str = "top_5_accuracy";
 
+/// Strength of the penalty of a probe, where it was chosen on a validation part.
+pub const L2: &str = "l2";
+/// Distance from the training mean to the mean of validation features, averaged over the tail classes.
+pub const DISTANCE_TRAIN: &str = "distance_train";
+/// The same from the de-biased centre.
+pub const DISTANCE_DEBIASED: &str = "distance_debiased";
+/// The same from the mean of the calibrated rows.
+pub const DISTANCE_CALIBRATED: &str = "distance_calibrated";
+/// Share of the tail classes whose de-biased centre is nearer to the validation mean than the training mean is.
+pub const DEBIASED_NEARER: &str = "debiased_nearer";
+
 /// Name of the F1 of class group `group`, e.g. `f1_tail_official`.
 pub fn group_f1(group: &str, official: bool) -> String {
     format!("f1_{group}_{}", if official { "official" } else { "clean" })
@@ -61,6 +72,11 @@ pub fn style(name: &str) -> MetricStyle {
         LOG_LOSS => of("log loss", false, false),
         BRIER => of("Brier score", false, false),
         TOP_5 => of("top-5 accuracy", true, true),
+        L2 => of("L2", false, false),
+        DISTANCE_TRAIN => of("training mean to validation mean", false, false),
+        DISTANCE_DEBIASED => of("de-biased centre to validation mean", false, false),
+        DISTANCE_CALIBRATED => of("calibrated mean to validation mean", false, false),
+        DEBIASED_NEARER => of("de-biased centre nearer", true, true),
         _ => match name
             .strip_prefix("f1_")
             .and_then(|rest| rest.rsplit_once('_'))

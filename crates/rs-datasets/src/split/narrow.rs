@@ -64,6 +64,33 @@ impl Split {
         )
     }
 
+    /// The split with `k` samples per class in `part`, as [`k_shot`](Self::k_shot), and the part's other samples in a new part
+    /// `rest`: a balanced test set, and what is left of the hold-out for validation.
+    ///
+    /// # Errors
+    /// As [`k_shot`](Self::k_shot); [`DataError::Split`] when nothing is left or `rest` is the name of a part.
+    pub fn k_shot_with_rest(
+        &self,
+        part: &str,
+        rest: &str,
+        table: &LabelTable,
+        k: usize,
+        seed: u64,
+    ) -> Result<Self, DataError> {
+        let narrowed = self.k_shot(part, table, k, seed)?;
+        let kept: HashSet<&String> = narrowed.part(part)?.iter().collect();
+        let left = self.part(part)?.iter().filter(|id| !kept.contains(id));
+        let left = left.cloned().collect();
+        let parts = narrowed.parts().map(|(name, ids)| (name, ids.to_vec()));
+        let parts = parts.map(|(name, ids)| (name.to_owned(), ids));
+        Self::new(
+            narrowed.name(),
+            &format!("{}; the rest in {rest}", narrowed.rule()),
+            narrowed.seed(),
+            parts.chain([(rest.to_owned(), left)]).collect(),
+        )
+    }
+
     /// The split with `take[c]` samples of class c in `part`.
     pub(super) fn take(
         &self,

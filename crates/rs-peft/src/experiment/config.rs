@@ -7,7 +7,7 @@ use eval::record::{DataKind, PaperValue};
 use serde::{Deserialize, Serialize};
 use vit_backbone::PatchEmbedInit;
 
-use super::{ExperimentError, Method};
+use super::{ExperimentError, LongTailProbe, LongTailSplit, Method};
 
 /// One row of a table: data, input, backbone, method, training, seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +102,8 @@ pub enum SplitConfig {
     },
     /// The split that was published with the data set; seeds vary the initialisation only.
     Published,
+    /// A long-tailed training part, a balanced test part and a validation part, for `probe.kind = "long_tail"`.
+    LongTailed(LongTailSplit),
 }
 
 /// A probe of frozen features that needs no training loop.
@@ -118,6 +120,8 @@ pub enum ProbeConfig {
         /// Neighbours that vote.
         k: usize,
     },
+    /// Logistic regression on a long-tailed training part; needs `data.split.kind = "long_tailed"`.
+    LongTail(LongTailProbe),
 }
 
 /// What of the images reaches the backbone.
@@ -140,6 +144,14 @@ pub struct InputConfig {
     pub normalise: Normalisation,
     /// Side of the square input in pixels.
     pub size: usize,
+}
+
+impl InputConfig {
+    /// Whether no statistic of the training images enters the input, so that an image looks the same whatever the split.
+    pub fn is_standardised_by_weights(&self) -> bool {
+        self.normalise == Normalisation::Weights
+            && (self.known == 0 || self.known == self.bands.len())
+    }
 }
 
 /// How the known bands become the values the backbone was trained on.
@@ -272,11 +284,22 @@ impl Experiment {
             }
             SplitConfig::Repeated { test } => vec![("data.split.test", test)],
             SplitConfig::Published => vec![],
+            SplitConfig::LongTailed(LongTailSplit { held_out, .. }) => {
+                vec![("data.split.held_out", held_out)]
+            }
         };
         for &(key, value) in shares {
             if !share(value) || value == 0.0 {
                 return fail(key, value.to_string(), "a share above 0, up to 1");
             }
+        }
+        let split_is_long_tailed = matches!(self.data.split, SplitConfig::LongTailed(_));
+        if split_is_long_tailed != matches!(self.probe, Some(ProbeConfig::LongTail(_))) {
+            return fail(
+                "probe.kind",
+                format!("{:?}", self.probe),
+                "long_tail exactly where data.split.kind is long_tailed",
+            );
         }
         if self.input.bands.is_empty() || self.input.known > self.input.bands.len() {
             return fail(

@@ -3,6 +3,7 @@
 mod catalog;
 mod config;
 mod error;
+mod long_tail;
 mod method;
 mod resolve;
 
@@ -12,5 +13,8 @@ pub use config::{
     SplitConfig, TableConfig, TrainConfig,
 };
 pub use error::ExperimentError;
+pub use long_tail::{
+    Balance, CalibratedRows, CalibrationMode, LongTailProbe, LongTailSplit, Prior, TailRows,
+};
 pub use method::{DeflectMethod, Method};
 pub use resolve::{content_hash, merge};

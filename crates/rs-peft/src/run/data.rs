@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rs_datasets::{
-    Dataset, LabelTable, Split, SyntheticConfig, SyntheticScenes, catalog, stratified,
+    Dataset, LabelTable, LongTail, Split, SyntheticConfig, SyntheticScenes, catalog, stratified,
 };
 
 use super::RunError;
-use crate::experiment::{DataConfig, SplitConfig};
+use crate::experiment::{DataConfig, LongTailSplit, SplitConfig};
 
 /// Seed of the synthetic scenes; the split is what a run's seed draws.
 const SCENES: u64 = 20_26;
@@ -70,7 +70,57 @@ pub(crate) fn split(
             )?;
             fixed.label_fraction("train", &table, *label_fraction, seed)?
         }
+        SplitConfig::LongTailed(config) => long_tailed(row, config, table, &name, seed, folder)?,
     })
+}
+
+/// Parts `train` (long-tailed), `test` (balanced) and `validation` (the rest of the hold-out).
+fn long_tailed(
+    row: &str,
+    config: &LongTailSplit,
+    table: LabelTable,
+    name: &str,
+    seed: u64,
+    folder: Option<&Path>,
+) -> Result<Split, RunError> {
+    let table = match &config.reserve {
+        Some(path) => without(&table, &locate(row, path, folder)?)?,
+        None => table,
+    };
+    let profile = LongTail {
+        imbalance_factor: config.imbalance,
+        n_max: Some(config.n_max),
+        order: None,
+    };
+    let shares = [("test", config.held_out), ("train", 1.0 - config.held_out)];
+    let fixed = stratified(&table, name, &shares, config.split_seed)?;
+    let balanced =
+        fixed.k_shot_with_rest("test", "validation", &table, config.test_per_class, seed)?;
+    Ok(balanced.long_tail("train", &table, &profile, seed)?)
+}
+
+/// Indices of all labelled samples that a row may draw from, in the data set's order.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn pool(
+    row: &str,
+    config: &DataConfig,
+    dataset: &dyn Dataset,
+    folder: Option<&Path>,
+) -> Result<Vec<usize>, RunError> {
+    let mut table = LabelTable::of(dataset)?;
+    let reserve = match &config.split {
+        SplitConfig::Holdout { reserve, .. } => reserve.as_ref(),
+        SplitConfig::LongTailed(division) => division.reserve.as_ref(),
+        SplitConfig::Repeated { .. } | SplitConfig::Published => None,
+    };
+    if let Some(path) = reserve {
+        table = without(&table, &locate(row, path, folder)?)?;
+    }
+    Ok((0..dataset.len())
+        .filter(|&index| table.class_of(dataset.id(index)).is_ok())
+        .collect())
 }
 
 /// The table without the ids of the 13-band EuroSAT data set at `path`.

@@ -20,6 +20,15 @@ pub enum RunError {
     /// The head or a probe.
     #[error(transparent)]
     Head(#[from] heads::HeadError),
+    /// Clustering of features.
+    #[error(transparent)]
+    Clustering(#[from] clustering::k_means::KMeansError),
+    /// Rows that cannot be clustered.
+    #[error(transparent)]
+    ClusteringInput(#[from] clustering::InputError),
+    /// Calibration of features.
+    #[error(transparent)]
+    Calibration(#[from] deblora_calib::CalibError),
     /// The training loop.
     #[error(transparent)]
     Training(#[from] training::TrainError),

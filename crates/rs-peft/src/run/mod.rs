@@ -7,6 +7,7 @@ mod data;
 mod error;
 mod examples;
 mod keep;
+mod long_tail;
 mod model;
 mod plan;
 mod predictions;

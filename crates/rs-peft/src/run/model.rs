@@ -170,10 +170,10 @@ impl Readout {
         images: Tensor<B, 4>,
     ) -> (Tensor<B, 2>, S::State) {
         let spectra = self.spectra.as_ref().map(|s| s.forward(images.clone()));
-        let (tokens, mut state) = base.embed(images, seam);
+        let (tokens, mut pass) = base.embed(images, seam);
         // A request always names one block; an empty one reads the tokens that would enter the first.
         let blocks = self.request.blocks.iter().max().map_or(0, |last| last + 1);
-        let mut tokens = base.run_blocks(tokens, &mut state, 0..blocks, seam);
+        let mut tokens = base.run_blocks(tokens, &mut pass, 0..blocks, seam);
         if self.request.final_norm {
             tokens = base.final_norm(tokens, seam);
         }
@@ -182,7 +182,7 @@ impl Readout {
             Some(spectra) => Tensor::cat(vec![pooled, spectra], 1),
             None => pooled,
         };
-        (features, state)
+        (features, pass.state)
     }
 }
 

@@ -26,7 +26,7 @@ use super::predictions::Predictions;
 use super::view::View;
 use super::{Adapter, Provenance, RunError, data, spectral, train};
 use crate::backend::BackendTask;
-use crate::experiment::{Experiment, Method, ProbeConfig};
+use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig, SplitConfig};
 
 /// Most bytes of decoded pixels kept in memory.
 const PIXEL_CACHE_BYTES: u64 = 8 << 30;
@@ -122,6 +122,12 @@ impl BackendTask for SeedRun<'_> {
             self.seed,
             &device,
         )?;
+        if let (SplitConfig::LongTailed(division), Some(ProbeConfig::LongTail(recipe))) =
+            (&experiment.data.split, &experiment.probe)
+        {
+            let asked = (division, recipe);
+            return self.long_tailed(asked, dataset, &split, &base, &device, started);
+        }
         let samples = self.samples(dataset, &split, &base)?;
         let classes = samples.all.classes().to_vec();
 
@@ -240,7 +246,7 @@ impl BackendTask for SeedRun<'_> {
 
 impl SeedRun<'_> {
     /// How features are read. Statistics of spectra come from the training images.
-    fn readout<B: AutodiffBackend>(
+    pub(super) fn readout<B: AutodiffBackend>(
         &self,
         samples: &Samples,
         base: &Backbone<B>,
@@ -337,7 +343,7 @@ impl SeedRun<'_> {
     }
 
     /// Features of the model at its start, from the cache or computed and stored there.
-    fn cached_features(
+    pub(super) fn cached_features(
         &self,
         part: &str,
         weights: &str,
@@ -454,6 +460,13 @@ fn judge_by_probe(
             let probabilities = Probabilities::from_probabilities(&found.scores, classes)?;
             Ok((Some(probabilities), found.labels, Some(0)))
         }
+        // Such rows take a way of their own, and no other split has the parts they need.
+        ProbeConfig::LongTail(_) => Err(RunError::Experiment(ExperimentError::Value {
+            path: "the experiment".into(),
+            key: "probe.kind",
+            found: "long_tail".into(),
+            expected: "logistic or knn, as data.split.kind is not long_tailed",
+        })),
     }
 }
 
