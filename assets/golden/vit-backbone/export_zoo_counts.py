@@ -13,10 +13,12 @@ import open_clip
 import timm
 import torch
 from open_clip.transformer import QuickGELU, VisionTransformer as ClipTower
+from torchgeo.models.dofa import dofa_base_patch16_224, dofa_large_patch16_224
 from torchgeo.models.scale_mae import scalemae_large_patch16
 from transformers import DINOv3ViTConfig, DINOv3ViTModel, ViTMAEConfig, ViTMAEModel
 
 from common import VERSIONS
+from export_zoo_clay import published as clay_code
 from export_zoo_prithvi import published as prithvi_code
 from export_zoo_satmae import GroupViT
 
@@ -70,6 +72,16 @@ def prithvi(dim, depth, heads, frames, patch_size=16, **options):
 LOCATED = dict(coords_encoding=["time", "location"], coords_scale_learn=True)
 
 
+def dofa(build):
+    model = build(num_classes=0)
+    del model.fc_norm  # of the task
+    return model
+
+
+def clay():
+    return clay_code()[0].Encoder(mask_ratio=0, patch_size=8, shuffle=False, dim=1024, depth=24, heads=16, dim_head=64, mlp_ratio=4)
+
+
 def published(name, **options):
     return lambda: timm.create_model(name, pretrained=False, num_classes=0, **options)
 
@@ -110,6 +122,9 @@ MODELS = {
     "prithvi_eo_v2_300m_tl": lambda: prithvi(1024, 24, 16, 4, **LOCATED),
     "prithvi_eo_v2_600m": lambda: prithvi(1280, 32, 16, 4, 14),
     "prithvi_eo_v2_600m_tl": lambda: prithvi(1280, 32, 16, 4, 14, **LOCATED),
+    "dofa_vit_base": lambda: dofa(dofa_base_patch16_224),
+    "dofa_vit_large": lambda: dofa(dofa_large_patch16_224),
+    "clay_v1_5_vit_large": clay,
     "augreg_vit_small_16": published("vit_small_patch16_224.augreg_in21k"),
     "augreg_vit_base_16": published("vit_base_patch16_224.augreg_in21k"),
     "augreg_vit_base_8": published("vit_base_patch8_224.augreg_in21k"),

@@ -142,6 +142,12 @@ pub(crate) fn check_architecture<B: Backend>(
             )?;
         }
     }
+    // An adapter acts on a patch embedding, not on the network that makes one: the model is taken at its wavelengths first.
+    differ(
+        "a patch embedding made from wavelengths",
+        base.embed.spectral.is_some().to_string(),
+        false.to_string(),
+    )?;
     let channels = match &config.channel_groups {
         Some(channels) => channels.groups.first().map_or(0, Vec::len),
         None => config.patch_channels(),

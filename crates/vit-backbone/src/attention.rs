@@ -25,12 +25,12 @@ impl<B: Backend> Attention<B> {
     pub(crate) fn build(
         dim: usize,
         heads: usize,
-        qkv_bias: bool,
+        [qkv_bias, proj_bias]: [bool; 2],
         mut from: Builder<'_, B>,
     ) -> Result<Self, BackboneError> {
         Ok(Self {
             qkv: from.child("qkv").linear(dim, 3 * dim, qkv_bias)?,
-            proj: from.child("proj").linear(dim, dim, true)?,
+            proj: from.child("proj").linear(dim, dim, proj_bias)?,
             heads,
             rotary: None,
         })

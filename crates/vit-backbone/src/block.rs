@@ -39,7 +39,8 @@ pub(crate) struct BlockSpec {
     pub(crate) mlp_dims: [usize; 2],
     pub(crate) activation: Activation,
     pub(crate) eps: f64,
-    pub(crate) qkv_bias: bool,
+    /// Whether the fused map and the output map have biases.
+    pub(crate) attention_biases: [bool; 2],
     pub(crate) layer_scale: Option<f64>,
     pub(crate) drop_path: f64,
 }
@@ -53,7 +54,7 @@ impl From<&VitConfig> for BlockSpec {
             mlp_dims: [config.mlp_dim, config.mlp_inner()],
             activation: config.activation,
             eps: config.layer_norm_eps,
-            qkv_bias: config.qkv_bias,
+            attention_biases: [config.qkv_bias, config.proj_bias],
             layer_scale: config.layer_scale,
             drop_path: config.drop_path,
         }
@@ -83,7 +84,12 @@ impl BlockSpec {
         };
         Ok(Block {
             norm1: from.child("norm1").norm(self.dim, self.eps)?,
-            attn: Attention::build(self.dim, self.heads, self.qkv_bias, from.child("attn"))?,
+            attn: Attention::build(
+                self.dim,
+                self.heads,
+                self.attention_biases,
+                from.child("attn"),
+            )?,
             ls1: scale("ls1", &mut from)?,
             norm2: from.child("norm2").norm(self.dim, self.eps)?,
             mlp: Mlp::build(self.dim, self.mlp_dims, self.activation, from.child("mlp"))?,

@@ -80,21 +80,29 @@ impl<'a, B: Backend> Builder<'a, B> {
         shape: &[usize],
         bias: bool,
     ) -> Result<Linear<B>, BackboneError> {
+        self.linear_named(shape, "weight", bias.then_some("bias"))
+    }
+
+    /// The same with names of its own for weight and bias.
+    pub(crate) fn linear_named(
+        &mut self,
+        shape: &[usize],
+        weight: &str,
+        bias: Option<&str>,
+    ) -> Result<Linear<B>, BackboneError> {
         let outputs = shape[0];
         let inputs = shape[1..].iter().product();
         let rule = InitRule::XavierUniform {
             fan_in: inputs,
             fan_out: outputs,
         };
-        let values = self.values("weight", shape, rule)?;
+        let values = self.values(weight, shape, rule)?;
         let weight = transpose(&values, outputs, inputs);
         drop(values);
         let weight = Tensor::from_data(TensorData::new(weight, [inputs, outputs]), self.device);
-        let bias = if bias {
-            Some(self.param("bias", [outputs], InitRule::Constant(0.0))?)
-        } else {
-            None
-        };
+        let bias = bias
+            .map(|name| self.param(name, [outputs], InitRule::Constant(0.0)))
+            .transpose()?;
         Ok(Linear {
             weight: Param::from_tensor(weight),
             bias,

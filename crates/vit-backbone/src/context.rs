@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::build::Builder;
 use crate::positions::single_precision_frequencies;
-use crate::{BackboneError, InitRule, PositionTable, TokenEmbed, Vit};
+use crate::{BackboneError, InitRule, METADATA, PositionTable, TokenEmbed, Vit};
 
 /// Embeddings of the date of every frame and of the place of an image, added to the patches (the TL models of Prithvi-EO-2.0,
 /// Szwarcman et al. 2024, section 3.2). What is not given adds nothing, as in training, where both were dropped at random.
@@ -93,6 +93,9 @@ impl<B: Backend> TokenEmbed<B> {
         let mut own = self.clone();
         match (&mut own.positions, &other.positions) {
             (PositionTable::Ground(own), PositionTable::Ground(other)) => *own = other.clone(),
+            (PositionTable::Metadata(own), PositionTable::Metadata(other)) => {
+                *own = other.clone();
+            }
             (_, _) => {}
         }
         if let (Some(own), Some(other)) = (&mut own.coordinates, &other.coordinates) {
@@ -120,6 +123,7 @@ impl<B: Backend> Vit<B> {
         let mut vit = self.clone();
         match &mut vit.embed.positions {
             PositionTable::Ground(ground) => ground.resolutions = metres.to_vec(),
+            PositionTable::Metadata(metadata) => metadata.resolutions = metres.to_vec(),
             _ => {
                 return wrong(
                     "positions",
@@ -128,6 +132,25 @@ impl<B: Backend> Vit<B> {
                 );
             }
         }
+        Ok(vit)
+    }
+
+    /// The same model for images about which these numbers are known: sine and cosine of week and hour, then of latitude and
+    /// longitude, for all images or for each of a batch; zeros for what is not known.
+    ///
+    /// # Errors
+    /// [`BackboneError::Config`] when the positions of the model hold no metadata, or a number is not from -1 to 1.
+    pub fn at_metadata(&self, metadata: &[[f64; METADATA]]) -> Result<Self, BackboneError> {
+        let mut vit = self.clone();
+        let PositionTable::Metadata(positions) = &mut vit.embed.positions else {
+            return wrong("positions", "others".into(), "`sin_cos_metadata`");
+        };
+        let known = |value: &f64| (-1.0..=1.0).contains(value);
+        if metadata.is_empty() || !metadata.as_flattened().iter().all(known) {
+            let expected = "eight numbers from -1 to 1 for each image";
+            return wrong("metadata", format!("{metadata:?}"), expected);
+        }
+        positions.metadata = metadata.to_vec();
         Ok(vit)
     }
 

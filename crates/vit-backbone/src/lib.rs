@@ -42,6 +42,7 @@ mod pass;
 mod positions;
 mod seam;
 mod site;
+mod spectral;
 mod vit;
 mod zoo;
 
@@ -51,7 +52,10 @@ pub use checkpoint::{
     ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadReport, Loaded, Mismatch,
     SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit, save_vit, sha256_file,
 };
-pub use config::{Activation, ChannelGroups, Interpolation, PositionKind, VitConfig};
+pub use config::{
+    Activation, ChannelGroups, Interpolation, PositionKind, SpectralEmbedConfig, SpectralStyle,
+    VitConfig,
+};
 pub use context::CoordinateEmbed;
 pub use drop_path::DropPath;
 pub use embed::TokenEmbed;
@@ -67,11 +71,12 @@ pub use mlp::Mlp;
 pub use norm::LayerNorm;
 pub use pass::Pass;
 pub use positions::{
-    GroundPositions, PositionTable, Rotary, RotaryPositions, resample_matrix, sin_cos_1d,
-    sin_cos_2d, sin_cos_3d,
+    GroundPositions, METADATA, MetadataPositions, PositionTable, Rotary, RotaryPositions,
+    resample_matrix, sin_cos_1d, sin_cos_2d, sin_cos_3d,
 };
 pub use seam::Seam;
 pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};
+pub use spectral::SpectralEmbed;
 pub use vit::Vit;
 pub use zoo::{
     Family, InputUnit, Normalisation, Preset, Recognition, preset, presets, recognise, zoo_page,

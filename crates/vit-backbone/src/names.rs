@@ -16,6 +16,8 @@ pub(crate) enum NamedParameter<B: Backend> {
     },
     /// A bias or a factor per channel.
     Vector(Tensor<B, 1>),
+    /// Tokens of a network that makes weights.
+    Rows(Tensor<B, 2>),
     /// Tokens or positions.
     Tokens(Tensor<B, 3>),
 }
@@ -26,6 +28,7 @@ impl<B: Backend> NamedParameter<B> {
         match self {
             Self::Weight { shape, .. } => shape.clone(),
             Self::Vector(vector) => vector.dims().to_vec(),
+            Self::Rows(rows) => rows.dims().to_vec(),
             Self::Tokens(tokens) => tokens.dims().to_vec(),
         }
     }
@@ -42,6 +45,7 @@ impl<B: Backend> NamedParameter<B> {
                 )
             }
             Self::Vector(vector) => vector.into_data().iter::<f32>().collect(),
+            Self::Rows(rows) => rows.into_data().iter::<f32>().collect(),
             Self::Tokens(tokens) => tokens.into_data().iter::<f32>().collect(),
         }
     }
@@ -51,6 +55,40 @@ impl<B: Backend> NamedParameter<B> {
 pub(crate) fn named_parameters<B: Backend>(vit: &Vit<B>) -> Vec<(String, NamedParameter<B>)> {
     let mut list = Vec::new();
     let embed = &vit.embed;
+    if let Some(spectral) = &embed.spectral {
+        let generator = "patch_embed.weight_generator.";
+        for (name, tokens) in [
+            ("weight_tokens", &spectral.weight_tokens),
+            ("bias_token", &spectral.bias_token),
+        ] {
+            list.push((
+                format!("{generator}{name}"),
+                NamedParameter::Rows(tokens.val()),
+            ));
+        }
+        for (number, (module, name, linear)) in spectral.linears().into_iter().enumerate() {
+            if number == 4 {
+                for (name, norm) in [("norm1", &spectral.norm1), ("norm2", &spectral.norm2)] {
+                    let name = format!("{generator}transformer_encoder.layers.0.{name}");
+                    push_norm(&mut list, &name, norm);
+                }
+            }
+            let [inputs, outputs] = linear.weight.dims();
+            list.push((
+                format!("{module}{name}weight"),
+                NamedParameter::Weight {
+                    weight: linear.weight.val(),
+                    shape: vec![outputs, inputs],
+                },
+            ));
+            if let Some(bias) = &linear.bias {
+                list.push((
+                    format!("{module}{name}bias"),
+                    NamedParameter::Vector(bias.val()),
+                ));
+            }
+        }
+    }
     for (name, proj) in embed.projections() {
         let [inputs, dim] = proj.weight.dims();
         let p = embed.patch_size;

@@ -11,7 +11,7 @@ use vit_backbone::{
     UnusedReason, Vit, VitConfig, load_vit, pool, recognise,
 };
 
-use support::{close, gradient};
+use support::{close, gradient, spectral_gradient};
 
 /// Loads a golden's model from its own file, or from `weights`.
 fn load<B: AutodiffBackend>(golden: &Golden, weights: &str) -> (Vit<B>, LoadReport) {
@@ -39,6 +39,7 @@ fn check_from<B: AutodiffBackend>(
 ) -> LoadReport {
     let device = B::Device::default();
     let (vit, report) = load::<B>(golden, weights);
+    let whole = vit.clone();
     let vit = told(vit);
     let image = golden.tensor::<B, 4>("image", &device).require_grad();
     let (mut x, mut pass) = vit.embed(image.clone(), &());
@@ -63,6 +64,12 @@ fn check_from<B: AutodiffBackend>(
     for key in golden.names().filter_map(|name| name.strip_prefix("grad.")) {
         let found = match key {
             "image" => image.grad(&grads).unwrap().into_data(),
+            network if network.starts_with("patch_embed.weight_generator.") => {
+                spectral_gradient(whole.embed.spectral.as_ref().unwrap(), network, &grads)
+            }
+            network if network.starts_with("patch_embed.fclayer.") => {
+                spectral_gradient(whole.embed.spectral.as_ref().unwrap(), network, &grads)
+            }
             parameter => gradient(&vit, parameter, &grads),
         };
         close::<B>(found, golden, &format!("grad.{key}"));
@@ -229,6 +236,36 @@ fn prithvi_where_and_when<B: AutodiffBackend>() {
     });
 }
 
+/// A patch embedding made from wavelengths, for two sets of channels of one file, with gradients into what makes it.
+fn dofa<B: AutodiffBackend>() {
+    for name in ["dofa", "dofa_radar"] {
+        let golden = Golden::open(&format!("vit-backbone/zoo_{name}_golden.safetensors"));
+        let config: VitConfig = golden.metadata_json("config");
+        let wavelengths = config.spectral_embed.unwrap().wavelengths;
+        check_from::<B>(&golden, "zoo_dofa_weights.pth", |vit| {
+            vit.at_wavelengths(&wavelengths).unwrap()
+        });
+    }
+}
+
+/// The same with pixel size and metadata in every position, and a teacher beside the model.
+fn clay<B: AutodiffBackend>() {
+    let golden = Golden::open("vit-backbone/zoo_clay_golden.safetensors");
+    let config: VitConfig = golden.metadata_json("config");
+    let wavelengths = config.spectral_embed.unwrap().wavelengths;
+    let resolutions: Vec<f64> = golden.metadata_json("resolutions");
+    let metadata: Vec<[f64; 8]> = golden.metadata_json("metadata");
+    let report = check_from::<B>(&golden, "zoo_clay_weights.ckpt", |vit| {
+        let vit = vit.at_wavelengths(&wavelengths).unwrap();
+        let vit = vit.at_resolution(&resolutions).unwrap();
+        vit.at_metadata(&metadata).unwrap()
+    });
+    assert_eq!(
+        (report.nested.as_str(), report.prefix.as_str()),
+        ("state_dict", "model.encoder.")
+    );
+}
+
 fn supervised_on_a_tall_image<B: AutodiffBackend>() {
     let report = check::<B>("supervised");
     assert!(report.unused.iter().all(|u| u.reason == UnusedReason::Head));
@@ -283,6 +320,8 @@ testkit::backend_matrix!(
     dinov3_of_its_authors,
     prithvi,
     prithvi_where_and_when,
+    dofa,
+    clay,
     supervised_on_a_tall_image,
     clip,
     clip_quick_gelu,
@@ -318,6 +357,8 @@ fn families_are_recognised() {
         ("zoo_dinov3_gated_own_weights.pth", vec![Family::DinoV3]),
         ("zoo_prithvi_v1_weights.pt", vec![Family::Prithvi]),
         ("zoo_prithvi_tl_weights.pt", vec![Family::Prithvi]),
+        ("zoo_dofa_weights.pth", vec![Family::Dofa]),
+        ("zoo_clay_weights.ckpt", vec![Family::Clay]),
         ("zoo_clip_weights.safetensors", vec![Family::Clip]),
         ("zoo_clip_quick_weights.pth", vec![Family::Clip]),
         ("zoo_satmae_weights.pth", vec![Family::GroupMae]),

@@ -165,6 +165,8 @@ fn every_model_survives_saving() {
         ("dinov3", "zoo_dinov3_hf"),
         ("dinov3_gated_own", "zoo_dinov3_gated_own_weights.pth"),
         ("prithvi_tl", "zoo_prithvi_tl_weights.pt"),
+        ("dofa", "zoo_dofa_weights.pth"),
+        ("clay", "zoo_clay_weights.ckpt"),
         ("clip_quick", "zoo_clip_quick_weights.pth"),
         ("satmae", "zoo_satmae_weights.pth"),
         ("satmae_finetuned", "zoo_satmae_finetuned_weights.pth"),
@@ -238,6 +240,49 @@ fn any_number_of_frames_is_computed() {
     );
 }
 
+/// At its wavelengths a model is a plain one, whose configuration and file are plain too.
+#[test]
+fn wavelengths_make_a_plain_model() {
+    let config = config_of("dofa");
+    let device = Default::default();
+    let vit = load("zoo_dofa_weights.pth", &config).unwrap();
+    let plain = vit.at_wavelengths(&[0.49, 2.19]).unwrap();
+    let plain_config = config.at_wavelengths(2);
+    let image = Tensor::ones([1, 2, 16, 16], &device);
+    let tokens = plain.forward(image.clone(), &());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plain.safetensors");
+    save_vit(&plain, &plain_config, &path, Dtype::F32, &BTreeMap::new()).unwrap();
+    let options = LoadOptions::default();
+    let (again, report) = load_vit::<Flex>(&path, None, &options, &device).unwrap();
+    assert_eq!(report.config, plain_config);
+    let difference = (again.forward(image, &()) - tokens)
+        .abs()
+        .max()
+        .into_scalar();
+    assert_eq!(difference, 0.0);
+    // The model as loaded is the one at the wavelengths of its configuration.
+    let image = Tensor::ones([1, 3, 16, 16], &device);
+    let waves = config.spectral_embed.unwrap().wavelengths;
+    let nominal = vit
+        .at_wavelengths(&waves)
+        .unwrap()
+        .forward(image.clone(), &());
+    let difference = (vit.forward(image, &()) - nominal)
+        .abs()
+        .max()
+        .into_scalar();
+    assert_eq!(difference, 0.0);
+    for wrong in [&[][..], &[0.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]] {
+        assert!(vit.at_wavelengths(wrong).is_err(), "{wrong:?}");
+    }
+    assert!(plain.at_wavelengths(&[0.49]).is_err());
+    assert!(plain.at_metadata(&[[0.0; 8]]).is_err());
+    let clay = load("zoo_clay_weights.ckpt", &config_of("clay")).unwrap();
+    assert!(clay.at_metadata(&[[2.0; 8]]).is_err() && clay.at_metadata(&[]).is_err());
+    assert!(clay.at_resolution(&[-1.0]).is_err());
+}
+
 #[test]
 fn dates_and_places_are_checked() {
     let config = config_of("prithvi_tl");
@@ -268,6 +313,9 @@ fn options_that_are_not_written_have_their_defaults() {
         "projection",
         "frames",
         "coordinates",
+        "patch_padding",
+        "spectral_embed",
+        "proj_bias",
     ] {
         assert!(!plain.contains(field), "{plain}");
     }

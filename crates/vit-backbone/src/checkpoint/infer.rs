@@ -40,6 +40,11 @@ pub(crate) fn infer(
                 .into(),
         ));
     }
+    if look("patch_embed.weight_generator.weight_tokens").is_some() {
+        return Err(cannot(
+            "its patch embedding is generated from wavelengths, which are not stored".into(),
+        ));
+    }
     let weight = look("patch_embed.proj.weight");
     let three = weight.is_some_and(|entry| entry.shape.len() == 5);
     let patch = &axes("patch_embed.proj.weight", if three { 5 } else { 4 })?.shape;
@@ -138,7 +143,7 @@ pub(crate) fn infer(
         let (epsilon, text) = match layout {
             Layout::OpenClip => (1e-5, "LayerNorm epsilon 1e-5"),
             _ if rotary || three => (1e-5, "LayerNorm epsilon 1e-5"),
-            Layout::Timm | Layout::CrossScale | Layout::Transformers => {
+            Layout::Timm | Layout::CrossScale | Layout::Clay | Layout::Transformers => {
                 (1e-6, "LayerNorm epsilon 1e-6")
             }
         };
@@ -171,6 +176,8 @@ pub(crate) fn infer(
         class_token,
         register_tokens,
         patch_bias: look("patch_embed.proj.bias").is_some(),
+        patch_padding: 0,
+        spectral_embed: None,
         channel_groups: None,
         frames: frames.map(|(frames, _)| frames),
         coordinates: look("temporal_embed_enc.scale").is_some(),
@@ -191,6 +198,7 @@ pub(crate) fn infer(
         layer_scale: look("blocks.0.ls1.gamma").map(|_| 1e-5),
         drop_path: 0.0,
         qkv_bias: look("blocks.0.attn.qkv.bias").is_some(),
+        proj_bias: look("blocks.0.attn.proj.bias").is_some(),
         final_norm: look("norm.weight").is_some(),
         activation: if gated {
             Activation::SwiGlu

@@ -14,9 +14,14 @@ pub(crate) fn expected(config: &VitConfig) -> Vec<Expected> {
             add(format!("{name}.bias"), vec![d]);
         }
     };
-    match &config.channel_groups {
-        None => patch("patch_embed.proj", config.patch_shape()),
-        Some(channels) => {
+    match (&config.channel_groups, &config.spectral_embed) {
+        (_, Some(spectral)) => {
+            for (name, shape) in spectral.tensors(p, d) {
+                add(name, shape);
+            }
+        }
+        (None, None) => patch("patch_embed.proj", config.patch_shape()),
+        (Some(channels), None) => {
             for (number, group) in channels.groups.iter().enumerate() {
                 patch(
                     &format!("patch_embed.{number}.proj"),
@@ -73,7 +78,12 @@ pub(crate) fn expected(config: &VitConfig) -> Vec<Expected> {
                 format!("blocks.{block}.{map}.weight"),
                 vec![outputs, inputs],
             );
-            if map != LinearMap::Qkv || config.qkv_bias {
+            let biased = match map {
+                LinearMap::Qkv => config.qkv_bias,
+                LinearMap::Proj => config.proj_bias,
+                LinearMap::Fc1 | LinearMap::Fc2 => true,
+            };
+            if biased {
                 add(format!("blocks.{block}.{map}.bias"), vec![outputs]);
             }
         }

@@ -10,7 +10,10 @@ pub(crate) fn fixed(config: &VitConfig) -> Vec<(&'static str, Vec<f32>)> {
     match config.positions {
         PositionKind::SinCos2d => {}
         PositionKind::SinCos3d => return vec![("pos_embed", sin_cos_frames(config))],
-        PositionKind::Learned | PositionKind::SinCosGround | PositionKind::Rotary => {
+        PositionKind::Learned
+        | PositionKind::SinCosGround
+        | PositionKind::SinCosMetadata
+        | PositionKind::Rotary => {
             return Vec::new();
         }
     }
@@ -33,7 +36,7 @@ pub(crate) fn computed(config: &VitConfig, name: &str) -> bool {
         }
         PositionKind::SinCos3d => name == "pos_embed",
         PositionKind::Rotary => name == "rope_embed.periods" || name.ends_with(".attn.qkv.bias"),
-        PositionKind::Learned | PositionKind::SinCosGround => false,
+        PositionKind::Learned | PositionKind::SinCosGround | PositionKind::SinCosMetadata => false,
     }
 }
 

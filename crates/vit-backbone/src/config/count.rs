@@ -10,16 +10,17 @@ impl VitConfig {
         let d = self.dim;
         let biased = |count: usize, bias: bool| count + if bias { d } else { 0 };
         let area = self.patch_size * self.patch_size;
-        let patch = match &self.channel_groups {
-            None => biased(self.patch_channels() * area * d, self.patch_bias),
-            Some(channels) => channels
+        let patch = match (&self.channel_groups, &self.spectral_embed) {
+            (_, Some(spectral)) => spectral.parameter_count(self.patch_size, d),
+            (None, None) => biased(self.patch_channels() * area * d, self.patch_bias),
+            (Some(channels), None) => channels
                 .groups
                 .iter()
                 .map(|group| biased(group.len() * area * d, self.patch_bias))
                 .sum(),
         };
         let qkv = 3 * biased(d * d, self.qkv_bias);
-        let proj = d * d + d;
+        let proj = biased(d * d, self.proj_bias);
         let mlp = (d + 1) * self.mlp_dim + (self.mlp_inner() + 1) * d;
         let scales = if self.layer_scale.is_some() { 2 * d } else { 0 };
         let block = 4 * d + qkv + proj + mlp + scales;
@@ -29,6 +30,7 @@ impl VitConfig {
             PositionKind::SinCos2d
             | PositionKind::SinCos3d
             | PositionKind::SinCosGround
+            | PositionKind::SinCosMetadata
             | PositionKind::Rotary => 0,
         };
         let norms = usize::from(self.pre_norm) + usize::from(self.final_norm);
@@ -43,7 +45,7 @@ impl VitConfig {
         let fixed = match self.positions {
             PositionKind::SinCos2d | PositionKind::SinCos3d => self.table_count(),
             PositionKind::Rotary => self.dim / self.heads.max(1) / 4,
-            PositionKind::Learned | PositionKind::SinCosGround => 0,
+            PositionKind::Learned | PositionKind::SinCosGround | PositionKind::SinCosMetadata => 0,
         };
         self.parameter_count() + fixed
     }

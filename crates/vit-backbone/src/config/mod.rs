@@ -4,12 +4,14 @@ mod cost;
 mod count;
 mod groups;
 mod options;
+mod spectral;
 mod validate;
 
 use serde::{Deserialize, Serialize};
 
 pub use groups::ChannelGroups;
 pub use options::{Activation, Interpolation, PositionKind};
+pub use spectral::{SpectralEmbedConfig, SpectralStyle};
 
 /// Shape and options of a [`Vit`](crate::Vit), with the meaning they have in timm's `VisionTransformer`.
 ///
@@ -44,6 +46,12 @@ pub struct VitConfig {
     /// Whether the patch embedding has a bias (CLIP's has none).
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub patch_bias: bool,
+    /// Zeros in front of the first row and column of an image; as many at its end are not seen (DOFA pads its convolution by 1).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub patch_padding: usize,
+    /// The network that makes the patch embedding from wavelengths, when not `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectral_embed: Option<SpectralEmbedConfig>,
     /// Channels embedded group by group, a token per group and patch, when not `None` (SatMAE, Cong et al. 2022, section 3.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel_groups: Option<ChannelGroups>,
@@ -75,6 +83,9 @@ pub struct VitConfig {
     /// Whether the fused query-key-value map has a bias.
     #[serde(default = "yes")]
     pub qkv_bias: bool,
+    /// Whether the output map of the attention has a bias (Clay's has none).
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub proj_bias: bool,
     /// Whether a LayerNorm follows the last block.
     #[serde(default = "yes")]
     pub final_norm: bool,
@@ -118,6 +129,8 @@ impl Default for VitConfig {
             class_token: true,
             register_tokens: 0,
             patch_bias: true,
+            patch_padding: 0,
+            spectral_embed: None,
             channel_groups: None,
             frames: None,
             coordinates: false,
@@ -128,6 +141,7 @@ impl Default for VitConfig {
             layer_scale: None,
             drop_path: 0.0,
             qkv_bias: true,
+            proj_bias: true,
             final_norm: true,
             activation: Activation::Gelu,
             projection: None,

@@ -17,6 +17,9 @@ pub enum PositionKind {
     /// Sine-cosine positions in units of ground distance (Scale-MAE, Reed et al. 2023, equation 2), computed for each
     /// image from the size of its pixels: [`Vit::at_resolution`](crate::Vit::at_resolution).
     SinCosGround,
+    /// Sine-cosine positions at rates that scale with the size of a pixel, and eight numbers about time and place in the last
+    /// channels (Clay 1.5): [`Vit::at_resolution`](crate::Vit::at_resolution), [`Vit::at_metadata`](crate::Vit::at_metadata).
+    SinCosMetadata,
     /// Queries and keys of patches turned by angles of their places, nothing added to tokens (DINOv3, Siméoni et al. 2025).
     Rotary,
 }

@@ -1,7 +1,8 @@
 //! The bounds of a configuration, and of the images that go with it.
 
 use super::{Activation, ChannelGroups, PositionKind, VitConfig};
-use crate::BackboneError;
+use crate::spectral::check_wavelengths;
+use crate::{BackboneError, METADATA};
 
 /// Bounds on each dimension, far above any published model; they keep products of sizes away from overflow.
 const LIMITS: [(&str, usize); 7] = [
@@ -52,6 +53,7 @@ impl VitConfig {
             self.validate_groups(channels)?;
         }
         self.validate_frames()?;
+        self.validate_spectral()?;
         if self.positions != PositionKind::Learned && !self.position_dim().is_multiple_of(4) {
             return Err(invalid(
                 "dim",
@@ -140,6 +142,53 @@ impl VitConfig {
                 "dim",
                 self.dim,
                 "a multiple of 16, and no channel groups, for positions in three dimensions".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A generated embedding is of possible size and has a wavelength for each channel; padding is small.
+    fn validate_spectral(&self) -> Result<(), BackboneError> {
+        if self.patch_size <= 2 * self.patch_padding && self.patch_padding > 0 {
+            return Err(invalid(
+                "patch_padding",
+                self.patch_padding,
+                format!("less than half of patch_size = {}", self.patch_size),
+            ));
+        }
+        if self.positions == PositionKind::SinCosMetadata && self.dim <= METADATA {
+            return Err(invalid(
+                "dim",
+                self.dim,
+                format!("more than {METADATA}, which metadata take"),
+            ));
+        }
+        let Some(spectral) = &self.spectral_embed else {
+            return Ok(());
+        };
+        let sizes = [
+            spectral.width,
+            spectral.tokens,
+            spectral.hidden,
+            spectral.heads,
+        ];
+        let whole = sizes.iter().all(|size| (1..=1 << 14).contains(size))
+            && spectral.width.is_multiple_of(2)
+            && spectral.width.is_multiple_of(spectral.heads);
+        if !whole || self.channel_groups.is_some() || self.frames.is_some() {
+            return Err(invalid(
+                "spectral_embed",
+                format!("{spectral:?}"),
+                "sizes from 1 to 16384, an even width that heads divide, no channel groups and no frames"
+                    .into(),
+            ));
+        }
+        check_wavelengths(&spectral.wavelengths)?;
+        if spectral.wavelengths.len() != self.in_channels {
+            return Err(invalid(
+                "in_channels",
+                self.in_channels,
+                format!("one for each of {} wavelengths", spectral.wavelengths.len()),
             ));
         }
         Ok(())

@@ -42,11 +42,12 @@ impl MaeConfig {
     /// [`BackboneError::Config`] with the field, what it holds and what it may hold.
     pub fn validate(&self) -> Result<(), BackboneError> {
         self.encoder.validate()?;
-        if self.encoder.positions == PositionKind::Rotary {
+        if self.encoder.positions == PositionKind::Rotary || self.encoder.spectral_embed.is_some() {
             return Err(BackboneError::Config {
                 field: "positions",
-                found: "rotary".into(),
-                expected: "positions that are added to tokens, for masked autoencoding".into(),
+                found: "rotary, or a generated patch embedding".into(),
+                expected: "positions that are added to tokens and an embedding of its own, for masked autoencoding"
+                    .into(),
             });
         }
         // Masking gathers positions of one table and embeds visible patches by one map.
@@ -123,7 +124,7 @@ impl MaeConfig {
             mlp_dims: [self.decoder_mlp_dim; 2],
             activation: Activation::Gelu,
             eps: self.encoder.layer_norm_eps,
-            qkv_bias: true,
+            attention_biases: [true, true],
             layer_scale: None,
             drop_path: 0.0,
         }

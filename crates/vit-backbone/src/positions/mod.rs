@@ -2,6 +2,7 @@
 //! positions.
 
 mod ground;
+mod metadata;
 mod resample;
 mod rotary;
 mod sin_cos;
@@ -14,6 +15,7 @@ use crate::Interpolation;
 use resample::resample;
 
 pub use ground::GroundPositions;
+pub use metadata::{METADATA, MetadataPositions};
 pub use resample::resample_matrix;
 pub use rotary::{Rotary, RotaryPositions};
 pub use sin_cos::{sin_cos_1d, sin_cos_2d, sin_cos_3d};
@@ -29,6 +31,8 @@ pub enum PositionTable<B: Backend> {
     Fixed(Tensor<B, 3>),
     /// No table: computed for the pixel size of the images and whatever grid they have.
     Ground(GroundPositions),
+    /// No table: computed for the pixel size, and with numbers about time and place in it.
+    Metadata(MetadataPositions),
     /// No table, and nothing added to tokens: queries and keys of every block are turned.
     Rotary(RotaryPositions),
 }
@@ -39,7 +43,7 @@ impl<B: Backend> PositionTable<B> {
         match self {
             Self::Learned(table) => Some(table.val()),
             Self::Fixed(table) => Some(table.clone()),
-            Self::Ground(_) | Self::Rotary(_) => None,
+            Self::Ground(_) | Self::Metadata(_) | Self::Rotary(_) => None,
         }
     }
 
@@ -58,12 +62,8 @@ impl<B: Backend> PositionTable<B> {
         let table = match self {
             Self::Learned(table) => table.val(),
             Self::Fixed(table) => table.clone(),
-            Self::Ground(ground) => {
-                let patches = ground.rows::<B>(to, device);
-                let [images, _, dim] = patches.dims();
-                let head = (prefix > 0).then(|| Tensor::zeros([images, prefix, dim], device));
-                return (head, patches);
-            }
+            Self::Ground(ground) => return behind_zeros(prefix, ground.rows(to, device)),
+            Self::Metadata(metadata) => return behind_zeros(prefix, metadata.rows(to, device)),
             Self::Rotary(_) => {
                 // Nothing is added: zeros that broadcast over the width of a token.
                 return (None, Tensor::zeros([1, to[0] * to[1], 1], device));
@@ -82,4 +82,15 @@ impl<B: Backend> PositionTable<B> {
         };
         (head, rows)
     }
+}
+
+/// Positions of patches, and zeros for prefix tokens.
+fn behind_zeros<B: Backend>(
+    prefix: usize,
+    patches: Tensor<B, 3>,
+) -> (Option<Tensor<B, 3>>, Tensor<B, 3>) {
+    let [images, _, dim] = patches.dims();
+    let device = patches.device();
+    let head = (prefix > 0).then(|| Tensor::zeros([images, prefix, dim], &device));
+    (head, patches)
 }

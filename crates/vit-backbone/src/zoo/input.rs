@@ -8,6 +8,8 @@ use serde::Serialize;
 pub enum InputUnit {
     /// Eight-bit values divided by 255, from 0 to 1.
     UnitRange,
+    /// Eight-bit values from 0 to 255.
+    Byte,
     /// Surface or top-of-atmosphere reflectance times 10,000, as products store it in integers.
     ReflectanceTimes10000,
 }

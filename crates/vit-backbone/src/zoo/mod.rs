@@ -3,9 +3,11 @@
 //!
 //! Nothing here is trained, downloaded or computed: a [`Preset`] says how a model is built and what its input must be.
 
+mod clay;
 mod clip;
 mod dino;
 mod dino_v3;
+mod dofa;
 mod input;
 mod mae;
 mod preset;

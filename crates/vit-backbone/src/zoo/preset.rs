@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{InputUnit, Normalisation, clip, dino, dino_v3, mae, prithvi, supervised};
+use super::{InputUnit, Normalisation, clay, clip, dino, dino_v3, dofa, mae, prithvi, supervised};
 use crate::VitConfig;
 
 /// What can be told apart from the names and shapes in a file. Weights of several publications share a family: they
@@ -18,6 +18,10 @@ pub enum Family {
     ScaleMae,
     /// Masked autoencoders over frames: Prithvi-EO.
     Prithvi,
+    /// Masked autoencoders with a patch embedding generated from wavelengths: DOFA.
+    Dofa,
+    /// The same with metadata in its positions: Clay.
+    Clay,
     /// Self-distillation with learned positions: DINO, DINO-MC.
     Dino,
     /// DINOv2, with and without registers.
@@ -32,11 +36,13 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Mae,
         Self::GroupMae,
         Self::ScaleMae,
         Self::Prithvi,
+        Self::Dofa,
+        Self::Clay,
         Self::Dino,
         Self::DinoV2,
         Self::DinoV3,
@@ -51,6 +57,8 @@ impl Family {
             Self::GroupMae => "MAE with channel groups",
             Self::ScaleMae => "Scale-MAE",
             Self::Prithvi => "Prithvi-EO",
+            Self::Dofa => "DOFA",
+            Self::Clay => "Clay",
             Self::Dino => "DINO",
             Self::DinoV2 => "DINOv2",
             Self::DinoV3 => "DINOv3",
@@ -101,9 +109,11 @@ fn called<S: Serializer>(config: &fn() -> VitConfig, serializer: S) -> Result<S:
 
 /// Every preset, by family.
 pub fn presets() -> impl Iterator<Item = &'static Preset> {
-    const TABLES: [&[Preset]; 6] = [
+    const TABLES: [&[Preset]; 8] = [
         mae::PRESETS,
         prithvi::PRESETS,
+        dofa::PRESETS,
+        clay::PRESETS,
         dino::PRESETS,
         dino_v3::PRESETS,
         clip::PRESETS,

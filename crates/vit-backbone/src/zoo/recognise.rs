@@ -107,6 +107,18 @@ fn typical(family: Family) -> &'static [&'static str] {
             "blocks.0.attn.qkv.weight",
             "blocks.0.mlp.fc1.weight",
         ],
+        Family::Dofa => &[
+            "patch_embed.weight_generator.weight_tokens",
+            "cls_token",
+            "blocks.0.attn.qkv.weight",
+            "blocks.0.mlp.fc1.weight",
+        ],
+        Family::Clay => &[
+            "patch_embedding.weight_generator.weight_tokens",
+            "cls_token",
+            "transformer.layers.0.0.to_qkv.weight",
+            "transformer.layers.0.1.net.1.weight",
+        ],
         Family::DinoV2 => &[
             "patch_embed.proj.weight",
             "pos_embed",
@@ -220,6 +232,11 @@ impl Facts<'_> {
             "periods of rotary positions",
         );
         let frames = note(self.frames, "a patch embedding with an axis for frames");
+        let generated = note(
+            self.has("patch_embed.weight_generator.weight_tokens"),
+            "a patch embedding generated from wavelengths",
+        );
+        let clay = note(self.layout == Layout::Clay, "Clay's names");
         let groups = note(self.has("channel_embed"), "an embedding of channel groups");
         let scales = note(self.has("blocks.0.ls1.gamma"), "LayerScale");
         let registers = note(self.has("reg_token"), "register tokens");
@@ -246,7 +263,9 @@ impl Facts<'_> {
             "a teacher, a backbone or a projection head",
         );
         let plain = !scales && !registers;
-        let families = if frames {
+        let families = if generated {
+            vec![if clay { Family::Clay } else { Family::Dofa }]
+        } else if frames {
             vec![Family::Prithvi]
         } else if clip {
             vec![Family::Clip]

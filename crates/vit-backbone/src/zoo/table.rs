@@ -37,16 +37,19 @@ fn row(preset: &Preset) -> String {
     let config = preset.config();
     let positions = match (config.positions, config.interpolation) {
         (PositionKind::SinCosGround, _) => "sin-cos by ground distance",
+        (PositionKind::SinCosMetadata, _) => "sin-cos by pixel size, time and place beside",
+        (PositionKind::SinCos2d, Interpolation::Antialiased) => "fixed sin-cos, antialiased",
+        (PositionKind::SinCos2d, _) => "fixed sin-cos, bicubic",
         (PositionKind::Rotary, _) => "rotary",
         (PositionKind::SinCos3d, _) => "fixed sin-cos in three dimensions, bicubic with corners",
         (PositionKind::Learned, Interpolation::BicubicCorners) => "learned, bicubic with corners",
-        (PositionKind::SinCos2d, _) => "fixed sin-cos, bicubic",
         (PositionKind::Learned, Interpolation::BicubicOffset) => "learned, bicubic with offset",
         (PositionKind::Learned, Interpolation::Bicubic) => "learned, bicubic",
         (PositionKind::Learned, Interpolation::Antialiased) => "learned, antialiased",
     };
     let input = match preset.unit {
         InputUnit::UnitRange => "0 to 1",
+        InputUnit::Byte => "0 to 255",
         InputUnit::ReflectanceTimes10000 => "reflectance x 10,000",
     };
     let normalisation = match preset.normalisation {

@@ -11,7 +11,7 @@ use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 use testkit::{Golden, Tolerance, assert_close};
-use vit_backbone::{BackboneError, Block, InitRule, NormSite, ParameterSource, Vit};
+use vit_backbone::{BackboneError, Block, InitRule, NormSite, ParameterSource, SpectralEmbed, Vit};
 
 /// Reads parameters out of a golden file and checks their shapes.
 pub struct GoldenSource(pub Golden);
@@ -110,6 +110,30 @@ pub fn gradient<B: AutodiffBackend>(vit: &Vit<B>, name: &str, grads: &B::Gradien
         ),
         other => panic!("no gradient of {other} in this table"),
     }
+}
+
+/// The gradient of a parameter of the network that makes a patch embedding.
+pub fn spectral_gradient<B: AutodiffBackend>(
+    spectral: &SpectralEmbed<B>,
+    name: &str,
+    grads: &B::Gradients,
+) -> TensorData {
+    let rest = name.trim_start_matches("patch_embed.");
+    let rest = rest.trim_start_matches("weight_generator.");
+    match rest.trim_start_matches("transformer_encoder.layers.0.") {
+        "weight_tokens" => rows(&spectral.weight_tokens, grads),
+        "bias_token" => rows(&spectral.bias_token, grads),
+        "fc_weight.weight" => matrix(&spectral.fc_weight, grads),
+        "fc_bias.bias" => vector(spectral.fc_bias.bias.as_ref().unwrap(), grads),
+        "self_attn.in_proj_weight" => matrix(&spectral.in_proj, grads),
+        "norm1.weight" => vector(&spectral.norm1.gamma, grads),
+        "fclayer.w1.weight" => matrix(&spectral.w1, grads),
+        other => panic!("no gradient of {other} in this table"),
+    }
+}
+
+fn rows<B: AutodiffBackend>(param: &Param<Tensor<B, 2>>, grads: &B::Gradients) -> TensorData {
+    param.val().grad(grads).expect("a gradient").into_data()
 }
 
 pub fn vector<B: AutodiffBackend>(param: &Param<Tensor<B, 1>>, grads: &B::Gradients) -> TensorData {

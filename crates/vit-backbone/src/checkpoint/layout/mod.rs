@@ -7,6 +7,7 @@
 //! | OpenCLIP | `open_clip`, `visual.*` (the names of OpenAI's CLIP) | tokens without leading axes, `proj` `[dim, outputs]` |
 //! | transformers | `ViTModel`, `Dinov2Model`, `ViTMAEModel`, `CLIPVisionModel`, `DINOv3ViTModel` | queries, keys, values (and gates) apart |
 //! | DINOv3's own | `dinov3`: `storage_tokens`, `mlp.w1`, `mlp.w2` | gates apart, a mask over the fused bias |
+//! | Clay | `claymodel`, `model.encoder.*`: `transformer.layers.N.0.to_qkv` | - |
 //! | Cross-Scale MAE | `models_mae/MAE_ViT_Baseline.py`: `encoder.N`, `encoder_pos_embed`, `encoder_norm` | - |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ pub(crate) enum Layout {
     OpenClip,
     /// That of Cross-Scale MAE's pretraining.
     CrossScale,
+    /// Clay's.
+    Clay,
     /// That of the transformers library.
     Transformers,
 }
@@ -38,7 +41,17 @@ pub(crate) struct Found {
 }
 
 /// A name that a naming has, and another without which that is chance: other networks have `conv1.weight` too.
-const ANCHORS: [(Layout, &str, &str); 8] = [
+const ANCHORS: [(Layout, &str, &str); 10] = [
+    (
+        Layout::Timm,
+        "patch_embed.weight_generator.weight_tokens",
+        "cls_token",
+    ),
+    (
+        Layout::Clay,
+        "patch_embedding.weight_generator.weight_tokens",
+        "cls_token",
+    ),
     (
         Layout::CrossScale,
         "patch_embed.proj.weight",
@@ -115,8 +128,13 @@ pub(crate) fn find(file: &Container, asked: Option<&str>) -> Result<Found, Backb
         }
         (None, [one]) => *one,
         (None, several) => {
-            // Self-distillation keeps two copies; the teacher is the model that its authors publish.
-            let teachers: Vec<_> = several.iter().filter(|p| p.contains("teacher")).collect();
+            // Clay keeps the teacher of its pretraining, another model. Self-distillation keeps two copies; the teacher is the
+            // model that its authors publish.
+            let clay = |p: &&&str| models.get(**p) == Some(&Layout::Clay);
+            let mut teachers: Vec<_> = several.iter().filter(clay).collect();
+            if teachers.is_empty() {
+                teachers = several.iter().filter(|p| p.contains("teacher")).collect();
+            }
             match teachers.as_slice() {
                 [teacher] => **teacher,
                 _ => {
@@ -176,7 +194,7 @@ impl Found {
                 "embeddings.register_tokens",
                 "embeddings.position_embeddings",
             )),
-            Layout::OpenClip | Layout::CrossScale => None,
+            Layout::OpenClip | Layout::CrossScale | Layout::Clay => None,
         };
         let key = |name: &str| format!("{}{name}", self.prefix);
         if let Some((_, table)) =

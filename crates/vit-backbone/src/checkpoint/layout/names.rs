@@ -9,6 +9,7 @@ impl Layout {
             Self::Timm => timm(name),
             Self::OpenClip => open_clip(name),
             Self::CrossScale => cross_scale(name),
+            Self::Clay => clay(name),
             Self::Transformers => transformers(name),
         }
     }
@@ -161,6 +162,39 @@ fn with_start(
         .find_map(|(theirs, ours)| Some(format!("{ours}{}", name.strip_prefix(theirs)?)))
 }
 
+fn clay(name: &str) -> String {
+    const EMBED: [(&str, &str); 4] = [
+        (
+            "weight_generator.encoder.",
+            "weight_generator.transformer_encoder.",
+        ),
+        ("fclayer.l1.", "fclayer.w1."),
+        ("fclayer.l2.", "fclayer.w2."),
+        ("", ""),
+    ];
+    const BLOCK: [(&str, &str); 6] = [
+        ("0.norm.", "norm1."),
+        ("0.to_qkv.", "attn.qkv."),
+        ("0.to_out.", "attn.proj."),
+        ("1.net.0.", "norm2."),
+        ("1.net.1.", "mlp.fc1."),
+        ("1.net.3.", "mlp.fc2."),
+    ];
+    let block = name
+        .strip_prefix("transformer.layers.")
+        .and_then(|rest| rest.split_once('.'))
+        .and_then(|(number, rest)| Some(format!("blocks.{number}.{}", with_start(BLOCK, rest)?)));
+    let embed = || {
+        let rest = name.strip_prefix("patch_embedding.")?;
+        Some(format!("patch_embed.{}", with_start(EMBED, rest)?))
+    };
+    let norm = || Some(format!("norm.{}", name.strip_prefix("transformer.norm.")?));
+    block
+        .or_else(embed)
+        .or_else(norm)
+        .unwrap_or_else(|| name.to_owned())
+}
+
 fn cross_scale(name: &str) -> String {
     if name == "encoder_pos_embed" {
         "pos_embed".to_owned()
@@ -251,6 +285,22 @@ mod tests {
                 "transformer.resblocks.0.attn.out_proj.bias",
                 "blocks.0.attn.proj.bias",
             ),
+            (
+                Layout::Clay,
+                "transformer.layers.3.1.net.3.bias",
+                "blocks.3.mlp.fc2.bias",
+            ),
+            (
+                Layout::Clay,
+                "patch_embedding.weight_generator.encoder.layers.0.norm1.bias",
+                "patch_embed.weight_generator.transformer_encoder.layers.0.norm1.bias",
+            ),
+            (
+                Layout::Clay,
+                "patch_embedding.fclayer.l2.weight",
+                "patch_embed.fclayer.w2.weight",
+            ),
+            (Layout::Clay, "transformer.norm.bias", "norm.bias"),
             (Layout::OpenClip, "ln_post.bias", "norm.bias"),
             (Layout::OpenClip, "proj", "head.weight"),
             (Layout::OpenClip, "something", "something"),
