@@ -240,6 +240,55 @@ fn any_number_of_frames_is_computed() {
     );
 }
 
+/// A directory that transformers wrote holds the same model as the file whose weights it has: shapes say the most of the
+/// configuration, `config.json` the rest.
+#[test]
+fn directories_of_transformers_hold_the_same_models() {
+    for (golden, weights, directory, families) in [
+        (
+            "mae",
+            "zoo_mae_weights.pth",
+            "zoo_mae_hf",
+            vec![Family::Mae, Family::ScaleMae],
+        ),
+        (
+            "dino",
+            "zoo_dino_weights.pth",
+            "zoo_dino_hf",
+            vec![Family::Dino, Family::Supervised],
+        ),
+        (
+            "dinov2",
+            "zoo_dinov2_weights.safetensors",
+            "zoo_dinov2_hf",
+            vec![Family::DinoV2],
+        ),
+        (
+            "clip",
+            "zoo_clip_weights.safetensors",
+            "zoo_clip_hf",
+            vec![Family::Clip],
+        ),
+    ] {
+        let config = config_of(golden);
+        let mut plain = load(weights, &config).unwrap();
+        plain.projection = None; // `CLIPVisionModel` has none
+        let path = fixture(directory);
+        let options = LoadOptions::default();
+        let (vit, report) = load_vit::<Flex>(&path, None, &options, &Default::default())
+            .unwrap_or_else(|e| panic!("{directory}: {e}"));
+        let expected = VitConfig {
+            interpolation: Interpolation::Antialiased,
+            projection: None,
+            ..config
+        };
+        assert_eq!(report.config, expected, "{directory}");
+        assert!(report.assumed.is_empty(), "{directory}: {report}");
+        assert_eq!(fingerprint(&vit), fingerprint(&plain), "{directory}");
+        assert_eq!(recognise(&path).unwrap().families, families, "{directory}");
+    }
+}
+
 /// At its wavelengths a model is a plain one, whose configuration and file are plain too.
 #[test]
 fn wavelengths_make_a_plain_model() {
