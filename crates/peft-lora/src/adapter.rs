@@ -5,11 +5,12 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use vit_backbone::{
-    Attention, LayerNorm, LayerScale, LayerScaleSite, LinearMap, LinearSite, Mlp, NormSite, Seam,
-    TokenEmbed, Vit, VitConfig,
+    Attention, LayerNorm, LayerScale, LayerScaleSite, LinearSite, Mlp, NormSite, Seam, TokenEmbed,
+    Vit, VitConfig,
 };
 
 use crate::config::MethodConfig;
+use crate::count::has_bias;
 use crate::error::PeftError;
 use crate::methods::{
     AdaptFormer, BitFit, Dora, Frozen, Full, Houlsby, Ia3, Lora, NormTuning, Scratch, Slr, Vpt,
@@ -133,14 +134,11 @@ pub(crate) fn check_architecture<B: Backend>(
             format!("{:?}", (inputs, outputs)),
             format!("{expected:?}"),
         )?;
-        if site.map == LinearMap::Qkv {
-            let bias = base.linear(site).bias.is_some();
-            differ(
-                &format!("{site}, bias"),
-                bias.to_string(),
-                config.qkv_bias.to_string(),
-            )?;
-        }
+        differ(
+            &format!("{site}, bias"),
+            base.linear(site).bias.is_some().to_string(),
+            has_bias(site.map, config).to_string(),
+        )?;
     }
     // An adapter acts on a patch embedding, not on the network that makes one: the model is taken at its wavelengths first.
     differ(

@@ -102,10 +102,19 @@ fn biases(bitfit: &BitFitConfig, config: &VitConfig) -> usize {
 
 /// Length of a linear map's bias, 0 where it has none.
 fn bias_length(map: LinearMap, config: &VitConfig) -> usize {
-    if map == LinearMap::Qkv && !config.qkv_bias {
-        0
-    } else {
+    if has_bias(map, config) {
         linear_dims(map, config).1
+    } else {
+        0
+    }
+}
+
+/// Whether a linear map has a bias.
+pub(crate) fn has_bias(map: LinearMap, config: &VitConfig) -> bool {
+    match map {
+        LinearMap::Qkv => config.qkv_bias,
+        LinearMap::Proj => config.proj_bias,
+        LinearMap::Fc1 | LinearMap::Fc2 => true,
     }
 }
 

@@ -72,6 +72,17 @@ fn models() -> Vec<(&'static str, VitConfig)> {
             },
         ),
         (
+            "metadata in positions, padded patches, no output bias",
+            VitConfig {
+                dim: 12,
+                patch_padding: 1,
+                qkv_bias: false,
+                proj_bias: false,
+                positions: PositionKind::SinCosMetadata,
+                ..tiny()
+            },
+        ),
+        (
             "channel groups",
             VitConfig {
                 channel_groups: Some(ChannelGroups {
