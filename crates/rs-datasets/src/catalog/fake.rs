@@ -12,6 +12,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::EUROSAT_CLASSES;
+pub use super::fake_geobench::{hdf5, write_geobench};
+pub use super::fake_pixels::{write_burn_scars, write_mados, write_sen1floods11};
 use crate::DataError;
 use crate::io::{Samples, each, write_atomically};
 use crate::sensors::EUROSAT_BAND_ORDER;
@@ -20,7 +22,7 @@ use crate::sensors::EUROSAT_BAND_ORDER;
 const EDGE: usize = 16;
 
 /// The random stream of one image.
-fn stream(seed: u64, id: &str) -> ChaCha8Rng {
+pub(super) fn stream(seed: u64, id: &str) -> ChaCha8Rng {
     // FNV-1a, so that streams differ by id and not by the order of writing.
     let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -232,7 +234,7 @@ pub fn tiff(bands: usize, height: usize, width: usize, samples: &Samples) -> Vec
 }
 
 /// Writes a file and the folders above it.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     }

@@ -3,24 +3,37 @@
 //! A data set lists its files when it is opened and decodes each when it is asked for. Images stay in the raw units in which
 //! they were published.
 
+mod burn_scars;
 mod description;
 mod eurosat_ms;
 mod eurosat_rgb;
 pub mod fake;
+mod fake_geobench;
+mod fake_pixels;
 mod files;
 mod folder;
+mod geobench;
+mod geobench_table;
+mod mados;
 mod manifest;
 mod manifest_rows;
+mod mask;
 mod opensarship;
 mod opensarship_table;
 mod own;
 mod registry;
+mod sen1floods11;
 mod tree;
 
+pub use burn_scars::{BURN_SCARS_BANDS, BURN_SCARS_CLASSES, BurnScars};
 pub use description::Description;
 pub use eurosat_ms::EurosatMs;
 pub use eurosat_rgb::{EUROSAT_CLASSES, EurosatRgb};
 pub use folder::Folder;
+pub use geobench::{BandNaming, GeoBench};
+pub use geobench_table::GeoBenchName;
+pub use mados::{MADOS_BANDS, MADOS_CLASSES, Mados};
 pub use manifest::Manifest;
 pub use opensarship::{OpenSarShip, OpenSarShipConfig, Polarisation, Product, ShipClasses};
 pub use registry::{DATASETS, open, open_with};
+pub use sen1floods11::{FloodSensor, SEN1FLOODS11_CLASSES, Sen1Floods11};

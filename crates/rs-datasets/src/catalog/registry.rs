@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::{
-    EurosatMs, EurosatRgb, Folder, Manifest, OpenSarShip, OpenSarShipConfig, Polarisation, Product,
+    BandNaming, BurnScars, EurosatMs, EurosatRgb, FloodSensor, Folder, GeoBench, GeoBenchName,
+    Mados, Manifest, OpenSarShip, OpenSarShipConfig, Polarisation, Product, Sen1Floods11,
 };
 use crate::{DataError, Dataset, ReadLimits};
 
 /// Names that [`open`] knows, and what each opens.
-pub const DATASETS: [(&str, &str); 7] = [
+pub const DATASETS: [(&str, &str); 17] = [
     (
         "eurosat_rgb",
         "EuroSAT, RGB pictures; a folder or EuroSAT_RGB.zip",
@@ -25,6 +26,46 @@ pub const DATASETS: [(&str, &str); 7] = [
     (
         "opensarship_uint8",
         "OpenSARShip, VV as 8-bit pictures; cargo, tanker, other",
+    ),
+    (
+        "geobench_so2sat",
+        "GEO-Bench m-so2sat, 10 bands; local climate zones",
+    ),
+    (
+        "geobench_brick_kiln",
+        "GEO-Bench m-brick-kiln, 10 bands under their right names",
+    ),
+    (
+        "geobench_brick_kiln_published",
+        "GEO-Bench m-brick-kiln, 13 bands named as published, wrongly",
+    ),
+    (
+        "geobench_forestnet",
+        "GEO-Bench m-forestnet, 6 bands; drivers of deforestation",
+    ),
+    (
+        "geobench_eurosat",
+        "GEO-Bench m-eurosat, 13 bands under their right names",
+    ),
+    (
+        "geobench_eurosat_published",
+        "GEO-Bench m-eurosat, 13 bands named as published, wrongly",
+    ),
+    (
+        "hls_burn_scars",
+        "HLS Burn Scars, 6 bands; burnt or not per pixel",
+    ),
+    (
+        "mados",
+        "MADOS, 11 bands; marine debris, oil and 13 other classes per pixel",
+    ),
+    (
+        "sen1floods11_s1",
+        "Sen1Floods11, VV and VH in decibels; water or not per pixel",
+    ),
+    (
+        "sen1floods11_s2",
+        "Sen1Floods11, 13 bands; water or not per pixel",
     ),
     ("folder", "images of one's own, one folder per class"),
     (
@@ -58,12 +99,30 @@ pub fn open_with(
         };
         OpenSarShip::open(root, config, limits)
     };
+    let bench = |set, published| {
+        let naming = if published {
+            BandNaming::Published
+        } else {
+            BandNaming::Corrected
+        };
+        GeoBench::open(root, set, naming, limits)
+    };
     Ok(match name {
         "eurosat_rgb" => Box::new(EurosatRgb::open(root, limits)?),
         "eurosat_ms" => Box::new(EurosatMs::open(root, limits)?),
         "opensarship" => Box::new(ships(Product::Sigma0, Polarisation::Vv)?),
         "opensarship_dual" => Box::new(ships(Product::Sigma0, Polarisation::Both)?),
         "opensarship_uint8" => Box::new(ships(Product::Uint8, Polarisation::Vv)?),
+        "geobench_so2sat" => Box::new(bench(GeoBenchName::So2Sat, false)?),
+        "geobench_brick_kiln" => Box::new(bench(GeoBenchName::BrickKiln, false)?),
+        "geobench_brick_kiln_published" => Box::new(bench(GeoBenchName::BrickKiln, true)?),
+        "geobench_forestnet" => Box::new(bench(GeoBenchName::ForestNet, false)?),
+        "geobench_eurosat" => Box::new(bench(GeoBenchName::EuroSat, false)?),
+        "geobench_eurosat_published" => Box::new(bench(GeoBenchName::EuroSat, true)?),
+        "hls_burn_scars" => Box::new(BurnScars::open(root, limits)?),
+        "mados" => Box::new(Mados::open(root, limits)?),
+        "sen1floods11_s1" => Box::new(Sen1Floods11::open(root, FloodSensor::Sentinel1, limits)?),
+        "sen1floods11_s2" => Box::new(Sen1Floods11::open(root, FloodSensor::Sentinel2, limits)?),
         "folder" => Box::new(Folder::open(root, limits)?),
         "manifest" => Box::new(Manifest::open(root, limits)?),
         _ => {
