@@ -4,6 +4,7 @@
 //! they were published.
 
 mod description;
+pub mod dota;
 mod eurosat_ms;
 mod eurosat_rgb;
 pub mod fake;

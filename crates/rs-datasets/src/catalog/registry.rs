@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use super::dota::{CropConfig, Dota, DotaConfig, DotaCrops, DotaTiles, TileConfig};
 use super::{
     EurosatMs, EurosatRgb, Folder, Manifest, OpenSarShip, OpenSarShipConfig, Polarisation, Product,
 };
 use crate::{DataError, Dataset, ReadLimits};
 
 /// Names that [`open`] knows, and what each opens.
-pub const DATASETS: [(&str, &str); 7] = [
+pub const DATASETS: [(&str, &str); 10] = [
     (
         "eurosat_rgb",
         "EuroSAT, RGB pictures; a folder or EuroSAT_RGB.zip",
@@ -25,6 +26,15 @@ pub const DATASETS: [(&str, &str); 7] = [
     (
         "opensarship_uint8",
         "OpenSARShip, VV as 8-bit pictures; cargo, tanker, other",
+    ),
+    ("dota", "DOTA v1.0, whole images with oriented boxes"),
+    (
+        "dota_tiles",
+        "DOTA v1.0 in tiles of 1,024 pixels that overlap by 200",
+    ),
+    (
+        "dota_crops",
+        "DOTA v1.0, one object per sample of 512 pixels, for classification",
     ),
     ("folder", "images of one's own, one folder per class"),
     (
@@ -64,6 +74,19 @@ pub fn open_with(
         "opensarship" => Box::new(ships(Product::Sigma0, Polarisation::Vv)?),
         "opensarship_dual" => Box::new(ships(Product::Sigma0, Polarisation::Both)?),
         "opensarship_uint8" => Box::new(ships(Product::Uint8, Polarisation::Vv)?),
+        "dota" => Box::new(Dota::open(root, &DotaConfig::default(), limits)?),
+        "dota_tiles" => Box::new(DotaTiles::open(
+            root,
+            &DotaConfig::default(),
+            &TileConfig::default(),
+            limits,
+        )?),
+        "dota_crops" => Box::new(DotaCrops::open(
+            root,
+            &DotaConfig::default(),
+            &CropConfig::default(),
+            limits,
+        )?),
         "folder" => Box::new(Folder::open(root, limits)?),
         "manifest" => Box::new(Manifest::open(root, limits)?),
         _ => {
