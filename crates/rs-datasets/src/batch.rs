@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{BandSet, DataError, InputUnit, Label, Mask, Sample};
+use crate::{BandSet, DataError, InputUnit, Label, Mask, OrientedObject, Sample};
 
 /// Images of one extent, bands and unit, with their labels.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Batch {
     pub labels: Vec<usize>,
     /// Class index per pixel `[sample, row, column]`, -1 where it is to be ignored; `None` without label masks.
     pub masks: Option<Vec<i32>>,
+    /// Objects per sample, in pixels of the images; `None` without labelled objects.
+    pub objects: Option<Vec<Vec<OrientedObject>>>,
     /// Validity per pixel `[sample, row, column]`; `None` when all pixels of all samples are valid.
     pub valid: Option<Vec<bool>>,
     /// Ids of the samples.
@@ -45,6 +47,7 @@ impl Batch {
             shape: [samples.len(), bands.len(), height, width],
             labels: Vec::new(),
             masks: matches!(first.label, Label::Segmentation { .. }).then(Vec::new),
+            objects: matches!(first.label, Label::Objects(_)).then(Vec::new),
             valid: any_invalid.then(Vec::new),
             ids: Vec::with_capacity(samples.len()),
             bands,
@@ -101,6 +104,7 @@ impl Batch {
                 found: match sample.label {
                     Label::Class(_) => "a class".into(),
                     Label::Segmentation { .. } => "a label mask".into(),
+                    Label::Objects(_) => "objects".into(),
                     Label::None => "no label".into(),
                 },
             });
@@ -133,6 +137,7 @@ impl Batch {
                 }
                 self.masks.get_or_insert_default().extend(classes);
             }
+            Label::Objects(objects) => self.objects.get_or_insert_default().push(objects),
             Label::None => {}
         }
         if let Some(all) = &mut self.valid {

@@ -13,6 +13,8 @@ pub enum Task {
     Classification,
     /// One class per pixel.
     Segmentation,
+    /// Objects with oriented boxes.
+    OrientedDetection,
 }
 
 /// Where a data set comes from and how it may be used.

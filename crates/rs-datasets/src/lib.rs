@@ -11,6 +11,7 @@ mod error;
 mod image;
 pub mod io;
 pub mod loader;
+mod objects;
 mod random;
 mod sample;
 pub mod sensors;
@@ -28,19 +29,23 @@ pub use error::DataError;
 pub use image::{GeoReference, Image, Mask};
 pub use io::ReadLimits;
 pub use loader::{Batches, Cached, Loader, LoaderConfig, Order};
+pub use objects::{CutRule, OrientedObject, Remainder};
 pub use random::{below, sample_stream, stream, unit};
 pub use sample::{Label, Sample};
 pub use split::{
     LabelTable, LongTail, Split, long_tail_counts, repeated_stratified, shares, split_key,
     stratified, stratified_groups,
 };
-pub use synthetic::{Material, Rendering, SceneClass, SyntheticConfig, SyntheticScenes};
+pub use synthetic::{
+    AerialClass, AerialConfig, AerialScenes, Material, Rendering, SceneClass, SyntheticConfig,
+    SyntheticScenes,
+};
 #[cfg(feature = "burn")]
 pub use tensors::{image_tensor, mask_tensor, to_tensors};
 pub use transform::{
     BandStatistics, CenterCrop, Clip, ConvertUnit, DeriveBand, Dihedral, FillInvalid,
     Interpolation, Normalise, PadTo, Percentiles, Pipeline, RandomCrop, RandomDihedral, RandomFlip,
-    RandomResizedCrop, RenderUint8, Resize, SelectBands, StatisticsSource, Step, Symmetry,
-    TargetUnit, Term, compute_statistics,
+    RandomResizedCrop, RandomRotate, RenderUint8, Resize, Rotate, SelectBands, StatisticsSource,
+    Step, Symmetry, TargetUnit, Term, compute_statistics,
 };
 pub use unit::InputUnit;

@@ -1,6 +1,6 @@
 //! One labelled image of a data set.
 
-use crate::{GeoReference, Image, Mask};
+use crate::{GeoReference, Image, Mask, OrientedObject};
 
 /// The label of a sample, by task.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub enum Label {
         /// Class index per pixel, `-1` where it is to be ignored.
         classes: Vec<i32>,
     },
+    /// Objects with oriented boxes; none in an image without objects.
+    Objects(Vec<OrientedObject>),
     /// No label is known.
     None,
 }

@@ -1,6 +1,6 @@
 //! Small stand-ins in the real layouts, for tests and for trying a command before the real files are there.
 //!
-//! **Not real data:** every image is noise around a level that depends on its class. The same seed and id give the same
+//! **Not real data:** every image is noise around a level that depends on its class (or, for DOTA, a synthetic scene). The same seed and id give the same
 //! values, so that the 13-band file of an id fits its picture.
 
 use std::fs;
@@ -14,9 +14,9 @@ use rand_chacha::ChaCha8Rng;
 use super::EUROSAT_CLASSES;
 pub use super::fake_geobench::{hdf5, write_geobench};
 pub use super::fake_pixels::{write_burn_scars, write_mados, write_sen1floods11};
-use crate::DataError;
 use crate::io::{Samples, each, write_atomically};
 use crate::sensors::EUROSAT_BAND_ORDER;
+use crate::{AerialConfig, AerialScenes, BandSet, DataError, Dataset, DatasetInfo, Sample};
 
 /// Edge of the fake EuroSAT images in pixels.
 const EDGE: usize = 16;
@@ -177,6 +177,79 @@ pub fn write_opensarship(folder: &Path, per_type: usize, seed: u64) -> Result<()
         }
     }
     write(&root.join("labels.csv"), table.as_bytes())
+}
+
+/// Writes `folder/dota/images/<id>.png` and `folder/dota/labelTxt/<id>.txt` in DOTA's layout: `images` synthetic aerial scenes of 256 pixels, named
+/// `P0001` and so on, the last one without objects.
+///
+/// # Errors
+/// [`DataError::Io`]; [`DataError::Setting`] for no image.
+pub fn write_dota(folder: &Path, images: usize, seed: u64) -> Result<(), DataError> {
+    let config = AerialConfig {
+        scenes: images,
+        seed,
+        size: 256,
+        objects: [4, 12],
+        imbalance_factor: 4.0,
+        empty_share: 0.0,
+        ..AerialConfig::default()
+    };
+    let empty = AerialConfig {
+        empty_share: 1.0,
+        ..config.clone()
+    };
+    let scenes = NamedLikeDota {
+        full: AerialScenes::new(config)?,
+        empty: AerialScenes::new(empty)?,
+        ids: (1..=images).map(|k| format!("P{k:04}")).collect(),
+    };
+    super::dota::write_dota_layout(&folder.join("dota"), &scenes, Some("synthetic"))
+}
+
+/// Scenes under DOTA's names, the last one empty.
+struct NamedLikeDota {
+    full: AerialScenes,
+    empty: AerialScenes,
+    ids: Vec<String>,
+}
+
+impl Dataset for NamedLikeDota {
+    fn info(&self) -> &DatasetInfo {
+        self.full.info()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.full.classes()
+    }
+
+    fn bands(&self) -> &BandSet {
+        self.full.bands()
+    }
+
+    fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn id(&self, index: usize) -> &str {
+        &self.ids[index]
+    }
+
+    fn class_of(&self, _index: usize) -> Option<usize> {
+        None
+    }
+
+    fn load(&self, index: usize) -> Result<Sample, DataError> {
+        let scenes = if index + 1 == self.ids.len() {
+            &self.empty
+        } else {
+            &self.full
+        };
+        let id = self.ids[index].clone();
+        Ok(Sample {
+            id,
+            ..scenes.load(index)?
+        })
+    }
 }
 
 /// An uncompressed little-endian TIFF of `[band, row, column]` samples, one plane and one strip per band.

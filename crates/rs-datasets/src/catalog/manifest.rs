@@ -76,12 +76,23 @@ fn bad(path: &Path, place: &str, detail: String) -> DataError {
     }
 }
 
+fn no_boxes(path: &Path) -> DataError {
+    bad(
+        path,
+        "[dataset]",
+        "a manifest has no boxes; lay the files out as DOTA does (images/, labelTxt/) and open them as `dota`".into(),
+    )
+}
+
 /// The described classes, or all labels that occur, sorted.
 fn classes(
     path: &Path,
     description: &Description,
     listed: &[ManifestRow],
 ) -> Result<Vec<String>, DataError> {
+    if description.task == Task::OrientedDetection {
+        return Err(no_boxes(path));
+    }
     let occurring: BTreeSet<&String> = listed.iter().filter_map(|row| row.label.as_ref()).collect();
     match (&description.classes, description.task) {
         (None, Task::Segmentation) => Err(bad(
@@ -89,7 +100,7 @@ fn classes(
             "[dataset]",
             "segmentation needs `classes`, the names of mask values 0, 1, ...".into(),
         )),
-        (None, Task::Classification) => Ok(occurring.into_iter().cloned().collect()),
+        (None, _) => Ok(occurring.into_iter().cloned().collect()),
         (Some(classes), task) => {
             if let Some(twice) = (1..classes.len()).find(|&at| classes[..at].contains(&classes[at]))
             {
@@ -153,6 +164,7 @@ fn rows(
                 exists(label, "mask")?;
                 Target::Mask(label.clone())
             }
+            (Some(_), Task::OrientedDetection) => return Err(no_boxes(path)),
             (Some(label), Task::Classification) => {
                 match classes.iter().position(|class| class == label) {
                     Some(class) => Target::Class(class),

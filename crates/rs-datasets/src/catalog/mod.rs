@@ -5,6 +5,7 @@
 
 mod burn_scars;
 mod description;
+pub mod dota;
 mod eurosat_ms;
 mod eurosat_rgb;
 pub mod fake;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::dota::{CropConfig, Dota, DotaConfig, DotaCrops, DotaTiles, TileConfig};
 use super::{
     BandNaming, BurnScars, EurosatMs, EurosatRgb, FloodSensor, Folder, GeoBench, GeoBenchName,
     Mados, Manifest, OpenSarShip, OpenSarShipConfig, Polarisation, Product, Sen1Floods11,
@@ -9,7 +10,7 @@ use super::{
 use crate::{DataError, Dataset, ReadLimits};
 
 /// Names that [`open`] knows, and what each opens.
-pub const DATASETS: [(&str, &str); 17] = [
+pub const DATASETS: [(&str, &str); 20] = [
     (
         "eurosat_rgb",
         "EuroSAT, RGB pictures; a folder or EuroSAT_RGB.zip",
@@ -67,6 +68,15 @@ pub const DATASETS: [(&str, &str); 17] = [
         "sen1floods11_s2",
         "Sen1Floods11, 13 bands; water or not per pixel",
     ),
+    ("dota", "DOTA v1.0, whole images with oriented boxes"),
+    (
+        "dota_tiles",
+        "DOTA v1.0 in tiles of 1,024 pixels that overlap by 200",
+    ),
+    (
+        "dota_crops",
+        "DOTA v1.0, one object per sample of 512 pixels, for classification",
+    ),
     ("folder", "images of one's own, one folder per class"),
     (
         "manifest",
@@ -123,6 +133,19 @@ pub fn open_with(
         "mados" => Box::new(Mados::open(root, limits)?),
         "sen1floods11_s1" => Box::new(Sen1Floods11::open(root, FloodSensor::Sentinel1, limits)?),
         "sen1floods11_s2" => Box::new(Sen1Floods11::open(root, FloodSensor::Sentinel2, limits)?),
+        "dota" => Box::new(Dota::open(root, &DotaConfig::default(), limits)?),
+        "dota_tiles" => Box::new(DotaTiles::open(
+            root,
+            &DotaConfig::default(),
+            &TileConfig::default(),
+            limits,
+        )?),
+        "dota_crops" => Box::new(DotaCrops::open(
+            root,
+            &DotaConfig::default(),
+            &CropConfig::default(),
+            limits,
+        )?),
         "folder" => Box::new(Folder::open(root, limits)?),
         "manifest" => Box::new(Manifest::open(root, limits)?),
         _ => {

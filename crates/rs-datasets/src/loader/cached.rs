@@ -95,7 +95,8 @@ impl Cached {
                     .map_or(0, |mask| mask.valid.len() as u64);
                 let label = match &sample.label {
                     crate::Label::Segmentation { classes, .. } => 4 * classes.len() as u64,
-                    _ => 0,
+                    crate::Label::Objects(objects) => size_of_val(objects.as_slice()) as u64,
+                    crate::Label::Class(_) | crate::Label::None => 0,
                 };
                 bytes = bytes
                     .saturating_add(values.bytes())

@@ -9,7 +9,10 @@
 //! Curves are typical shapes drawn by hand (chlorophyll absorption and red edge, leaf water in the short-wave infrared, water
 //! absorbing beyond 700 nm, soil brightening with wavelength), not taken from a spectral library. Scores on these scenes say that a
 //! method uses the bands it is given; they say nothing about real land cover.
+//!
+//! [`AerialScenes`] are of another kind: red, green and blue at about half a metre per pixel, with oriented objects.
 
+mod aerial;
 mod class;
 mod config;
 mod dataset;
@@ -19,6 +22,7 @@ mod noise;
 mod scene;
 mod structures;
 
+pub use aerial::{AerialClass, AerialConfig, AerialScenes};
 pub use class::SceneClass;
 pub use config::{Rendering, SyntheticConfig};
 pub use dataset::SyntheticScenes;

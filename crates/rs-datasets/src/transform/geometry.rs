@@ -1,6 +1,6 @@
-//! The one place where pixels change position: image, valid mask, label mask and georeference move together.
+//! The one place where pixels change position: image, valid mask, label mask, objects and georeference move together.
 
-use crate::{DataError, GeoReference, Image, Label, Mask, Sample};
+use crate::{DataError, GeoReference, Image, Label, Mask, Sample, objects};
 
 /// Marks a pixel of the result that no pixel of the source lands on.
 const OUTSIDE: usize = usize::MAX;
@@ -56,9 +56,25 @@ pub(super) fn rearrange(
             classes,
         };
     }
+    move_objects(&mut sample, old_from_new, height, width)?;
+    let image = &sample.image;
     sample.image = Image::new(image.bands.clone(), image.unit, height, width, data)?;
     sample.geo = sample.geo.map(|geo| compose(&geo, old_from_new));
     Ok(sample)
+}
+
+/// Moves labelled objects from the sample's present image to one of `height` x `width` pixels; other labels stay.
+pub(super) fn move_objects(
+    sample: &mut Sample,
+    old_from_new: [f64; 6],
+    height: usize,
+    width: usize,
+) -> Result<(), DataError> {
+    if let Label::Objects(all) = &sample.label {
+        let old = (sample.image.height, sample.image.width);
+        sample.label = Label::Objects(objects::moved(all, old_from_new, old, (height, width))?);
+    }
+    Ok(())
 }
 
 /// The georeference of a grid whose pixels lie at `old_from_new` in the old one.

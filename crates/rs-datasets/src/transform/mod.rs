@@ -1,4 +1,4 @@
-//! Transforms of samples: each acts on the image, its valid mask, its label mask and its georeference alike.
+//! Transforms of samples: each acts on the image, its valid mask, its label mask, its objects and its georeference alike.
 //!
 //! A [`Pipeline`] is a list of [`Step`]s that reads and writes as TOML. Random steps draw from the stream they are given, which
 //! the loader derives from (seed, epoch, id), so a result does not depend on threads or on other samples.
@@ -16,6 +16,7 @@ mod pad;
 mod pipeline;
 mod render;
 mod resize;
+mod rotate;
 mod statistics;
 mod units;
 
@@ -30,5 +31,6 @@ pub use pad::PadTo;
 pub use pipeline::{Pipeline, Step};
 pub use render::RenderUint8;
 pub use resize::Resize;
+pub use rotate::{RandomRotate, Rotate};
 pub use statistics::{BandStatistics, Percentiles, StatisticsSource};
 pub use units::{ConvertUnit, TargetUnit};

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CenterCrop, Clip, ConvertUnit, DeriveBand, Dihedral, FillInvalid, Normalise, PadTo, RandomCrop,
-    RandomDihedral, RandomFlip, RandomResizedCrop, RenderUint8, Resize, SelectBands,
+    RandomDihedral, RandomFlip, RandomResizedCrop, RandomRotate, RenderUint8, Resize, Rotate,
+    SelectBands,
 };
 use crate::{BandSet, DataError, Sample};
 
@@ -43,6 +44,10 @@ pub enum Step {
     RandomFlip(RandomFlip),
     /// One of the eight symmetries at random.
     RandomDihedral(RandomDihedral),
+    /// A fixed turn by any angle.
+    Rotate(Rotate),
+    /// A turn by a random angle.
+    RandomRotate(RandomRotate),
 }
 
 impl Step {
@@ -54,6 +59,7 @@ impl Step {
                 | Self::RandomResizedCrop(_)
                 | Self::RandomFlip(_)
                 | Self::RandomDihedral(_)
+                | Self::RandomRotate(_)
         )
     }
 
@@ -78,6 +84,8 @@ impl Step {
             Self::Dihedral(step) => step.symmetry.apply(sample),
             Self::RandomFlip(step) => step.apply(sample, rng),
             Self::RandomDihedral(step) => step.apply(sample, rng),
+            Self::Rotate(step) => step.apply(sample),
+            Self::RandomRotate(step) => step.apply(sample, rng),
         }
     }
 }
@@ -158,6 +166,7 @@ impl Pipeline {
                     step.statistics.check(&bands, step.statistics.unit)?;
                 }
                 Step::RandomResizedCrop(step) => step.check()?,
+                Step::RandomRotate(step) => step.check()?,
                 _ => {}
             }
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::filter::{Interpolation, Taps, taps};
-use super::geometry::{check_extent, check_masks, compose};
+use super::geometry::{check_extent, check_masks, compose, move_objects};
 use crate::{DataError, Image, Label, Mask, Sample};
 
 /// Resizes to a fixed extent; label masks by the nearest pixel.
@@ -96,9 +96,10 @@ impl Resize {
             old_height as f64 / height as f64,
             old_width as f64 / width as f64,
         );
-        sample.geo = sample
-            .geo
-            .map(|geo| compose(&geo, [0.0, sx, 0.0, 0.0, 0.0, sy]));
+        let map = [0.0, sx, 0.0, 0.0, 0.0, sy];
+        move_objects(&mut sample, map, height, width)?;
+        let image = &sample.image;
+        sample.geo = sample.geo.map(|geo| compose(&geo, map));
         sample.image = Image::new(image.bands.clone(), image.unit, height, width, data)?;
         sample.valid = valid;
         Ok(sample)
