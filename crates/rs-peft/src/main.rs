@@ -23,6 +23,8 @@ enum Command {
     Pretrain(cli::pretrain::Args),
     /// Re-save a checkpoint with the description of its input, as experiments need it.
     Pack(cli::pack::Args),
+    /// Score result files that any program may have written.
+    Eval(cli::eval::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -30,5 +32,6 @@ fn main() -> anyhow::Result<()> {
         Command::Repro(args) => cli::repro::run(&args),
         Command::Pretrain(args) => cli::pretrain::run(&args),
         Command::Pack(args) => cli::pack::run(&args),
+        Command::Eval(args) => cli::eval::run(&args),
     }
 }

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod eval;
 pub(crate) mod pack;
 pub(crate) mod pretrain;
 pub(crate) mod provenance;
