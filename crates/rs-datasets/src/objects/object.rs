@@ -36,7 +36,7 @@ pub(crate) fn moved(
 ) -> Result<Vec<OrientedObject>, DataError> {
     let [c0, cc, cr, r0, rc, rr] = old_from_new;
     let determinant = cc * rr - cr * rc;
-    if !(determinant.abs() > 1e-12) {
+    if determinant.is_nan() || determinant.abs() <= 1e-12 {
         return Err(DataError::Setting {
             what: "transform of labelled objects".into(),
             detail: format!(

@@ -56,7 +56,7 @@ pub fn source_image(id: &str) -> &str {
         .rsplit('_')
         .take_while(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
         .count();
-    if numbers < 4 || numbers > 5 {
+    if !(4..=5).contains(&numbers) {
         return id;
     }
     id.rsplitn(numbers + 1, '_').last().unwrap_or(id)

@@ -166,7 +166,11 @@ impl Look {
                 }
                 // The sun from the upper left, a rim and a stair.
                 let light = 1.0 - 0.1 * (u + v);
-                let stair = (v.atan2(u) - 6.28 * self.variant).sin().abs() < 0.06 && r > 0.3;
+                let stair = (v.atan2(u) - std::f64::consts::TAU * self.variant)
+                    .sin()
+                    .abs()
+                    < 0.06
+                    && r > 0.3;
                 Some(if r > 0.9 || stair {
                     second
                 } else {
