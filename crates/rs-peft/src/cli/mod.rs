@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod eval;
+pub(crate) mod inspect;
 pub(crate) mod pack;
 pub(crate) mod pretrain;
 pub(crate) mod provenance;

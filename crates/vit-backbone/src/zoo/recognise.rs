@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Family, Preset, presets};
 use crate::checkpoint::{Container, Layout, close, computed, expected, find};
-use crate::{BackboneError, Format, sin_cos_2d};
+use crate::{BackboneError, Format, Found, Loaded, sin_cos_2d};
 
 /// What a file holds. Recognising it reads its header and its position table, no weights.
 #[derive(Debug, Clone, Serialize)]
@@ -23,6 +23,8 @@ pub struct Recognition {
     pub prefix: String,
     /// Number of tensors in the dictionary.
     pub tensors: usize,
+    /// The tensors of the model under their names, with key, shape and type in the file.
+    pub found: Vec<Loaded>,
     /// Families that the names fit, the likeliest first; never empty.
     pub families: Vec<Family>,
     /// Presets of these families whose every tensor is there in its shape. Several fit when weights differ only in what they
@@ -197,6 +199,21 @@ pub fn recognise(path: impl AsRef<Path>) -> Result<Recognition, BackboneError> {
         nested: file.nested.clone(),
         prefix: found.prefix,
         tensors,
+        found: names
+            .iter()
+            .filter_map(|(name, key)| {
+                let entry = file.entries.get(key)?;
+                let found = Found {
+                    key: key.clone(),
+                    shape: entry.shape.clone(),
+                    dtype: entry.dtype,
+                };
+                Some(Loaded {
+                    name: name.clone(),
+                    found,
+                })
+            })
+            .collect(),
         families,
         evidence,
     })
