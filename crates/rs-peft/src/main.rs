@@ -21,6 +21,8 @@ enum Command {
     Repro(cli::repro::Args),
     /// Pretrain a small backbone as a masked autoencoder on EuroSAT RGB.
     Pretrain(cli::pretrain::Args),
+    /// Write features of images, from published weights.
+    Embed(cli::embed::Args),
     /// Say what a checkpoint holds, without loading it.
     Inspect(cli::inspect::Args),
     /// Re-save a checkpoint with the description of its input, as experiments need it.
@@ -33,6 +35,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Repro(args) => cli::repro::run(&args),
         Command::Pretrain(args) => cli::pretrain::run(&args),
+        Command::Embed(args) => cli::embed::run(&args),
         Command::Inspect(args) => cli::inspect::run(&args),
         Command::Pack(args) => cli::pack::run(&args),
         Command::Eval(args) => cli::eval::run(&args),

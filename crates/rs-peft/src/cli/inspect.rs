@@ -34,7 +34,7 @@ fn describe(found: &Recognition, all: bool) -> String {
     let mut text = format!("{} ({})\n", found.path.display(), found.format);
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
-            text.push_str(&format!("{name:<12}{value}\n"));
+            text.push_str(&format!("{name:<14}{value}\n"));
         }
     };
     line("family", families.join(" or "));

@@ -1,6 +1,8 @@
 //! One file per command.
 
+pub(crate) mod embed;
 pub(crate) mod eval;
+mod feature_file;
 pub(crate) mod inspect;
 pub(crate) mod pack;
 pub(crate) mod pretrain;
