@@ -5,7 +5,7 @@ use rand::RngCore;
 use super::assignment::assign_at_least;
 use super::params::{AssignmentCost, ValidConstrained};
 use crate::error::{InputError, reserve};
-use crate::k_means::algorithm::{alternate, runs};
+use crate::k_means::algorithm::best_of_starts;
 use crate::k_means::step::{Centres, Prepared, sums_of};
 use crate::k_means::{KMeans, KMeansError};
 use crate::pass::{Plan, over_blocks};
@@ -32,29 +32,10 @@ impl<T: Scalar> ValidConstrained<T> {
         let min_size = self.0.min_size.resolve(rows.rows(), params.clusters)?;
         let rows = Prepared::new(rows, weights)?;
         rows.check_clusters(params.clusters)?;
-        let mut best: Option<KMeans<T>> = None;
-        for _ in 0..runs(&params.start, params.restarts) {
-            let centres = params.start.centres(&rows, params.clusters, rng)?;
-            let run = alternate(
-                &rows,
-                centres,
-                params.max_iterations,
-                params.tolerance,
-                false,
-                |centres| {
-                    let costs = costs(&rows, centres, self.0.cost)?;
-                    let labels = assign_at_least(&costs, params.clusters, min_size)?;
-                    Ok(sums_of(&rows, &labels, centres)?)
-                },
-            )?;
-            if best.as_ref().is_none_or(|b| run.inertia < b.inertia) {
-                best = Some(run);
-            }
-        }
-        best.ok_or(KMeansError::Parameter {
-            name: "restarts",
-            expected: "at least 1",
-            found: "0".into(),
+        best_of_starts(params, &rows, false, rng, |centres| {
+            let costs = costs(&rows, centres, self.0.cost)?;
+            let labels = assign_at_least(&costs, params.clusters, min_size)?;
+            Ok(sums_of(&rows, &labels, centres)?)
         })
     }
 }

@@ -4,7 +4,7 @@ use rand::RngCore;
 
 use super::errors::KMeansError;
 use super::init::Start;
-use super::params::ValidKMeans;
+use super::params::{KMeansParams, ValidKMeans};
 use super::step::{Assignment, Centres, Prepared, assign, new_centres, sums_of};
 use crate::error::InputError;
 use crate::moments::{means, squared_distance};
@@ -46,27 +46,40 @@ impl<T: Scalar> ValidKMeans<T> {
         let params = &self.0;
         let rows = Prepared::new(rows, weights)?;
         rows.check_clusters(params.clusters)?;
-        let mut best: Option<KMeans<T>> = None;
-        for _ in 0..runs(&params.start, params.restarts) {
-            let centres = params.start.centres(&rows, params.clusters, rng)?;
-            let run = alternate(
-                &rows,
-                centres,
-                params.max_iterations,
-                params.tolerance,
-                true,
-                |centres| assign(&rows, centres).map_err(KMeansError::from),
-            )?;
-            if best.as_ref().is_none_or(|b| run.inertia < b.inertia) {
-                best = Some(run);
-            }
-        }
-        best.ok_or(KMeansError::Parameter {
-            name: "restarts",
-            expected: "at least 1",
-            found: "0".into(),
+        best_of_starts(params, &rows, true, rng, |centres| {
+            Ok(assign(&rows, centres)?)
         })
     }
+}
+
+/// Alternates from as many starts as the parameters ask for; the run of least inertia.
+pub(crate) fn best_of_starts<T: Scalar, S: RowSource<T> + ?Sized>(
+    params: &KMeansParams<T>,
+    rows: &Prepared<'_, T, S>,
+    relocate: bool,
+    rng: &mut impl RngCore,
+    assign: impl Fn(&[T]) -> Result<Assignment, KMeansError>,
+) -> Result<KMeans<T>, KMeansError> {
+    let mut best: Option<KMeans<T>> = None;
+    for _ in 0..runs(&params.start, params.restarts) {
+        let centres = params.start.centres(rows, params.clusters, rng)?;
+        let run = alternate(
+            rows,
+            centres,
+            params.max_iterations,
+            params.tolerance,
+            relocate,
+            &assign,
+        )?;
+        if best.as_ref().is_none_or(|b| run.inertia < b.inertia) {
+            best = Some(run);
+        }
+    }
+    best.ok_or(KMeansError::Parameter {
+        name: "restarts",
+        expected: "at least 1",
+        found: "0".into(),
+    })
 }
 
 /// Given centres lead to the same result every time.
@@ -78,7 +91,7 @@ pub(crate) fn runs<T>(start: &Start<T>, restarts: usize) -> usize {
 }
 
 /// Alternates assignment and means until the centres rest. `centres` are relative to the shift of the rows; the result's are not.
-pub(crate) fn alternate<T: Scalar, S: RowSource<T> + ?Sized>(
+fn alternate<T: Scalar, S: RowSource<T> + ?Sized>(
     rows: &Prepared<'_, T, S>,
     mut centres: Vec<T>,
     max_iterations: usize,

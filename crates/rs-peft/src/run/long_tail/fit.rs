@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use eval::metric::{AbsentClasses, ConfusionMatrix, names};
-use heads::{ClassWeights, FeatureTable, LogisticConfig, LogisticProbe, Standardiser};
+use heads::{ClassWeights, FeatureTable, LogisticConfig, LogisticProbe};
 
 use super::centres::distances;
 use super::rows::{Labelled, treat};
@@ -20,32 +20,6 @@ pub(super) struct Parts {
     pub(super) classes: Vec<String>,
     /// Class indices of the tail.
     pub(super) tail: Vec<usize>,
-}
-
-impl Parts {
-    /// Standardises both parts with statistics of the first, in place, and gives the statistics for the test part.
-    pub(super) fn standardise(
-        train: &mut Labelled,
-        validation: &mut Labelled,
-    ) -> Result<Standardiser, RunError> {
-        let standardiser = Standardiser::fit(&train.table()?);
-        standardise(&mut train.values, &standardiser);
-        standardise(&mut validation.values, &standardiser);
-        Ok(standardiser)
-    }
-}
-
-/// Replaces features by `(x - mean) / std`.
-pub(super) fn standardise(values: &mut [f32], standardiser: &Standardiser) {
-    for row in values.chunks_exact_mut(standardiser.mean.len().max(1)) {
-        for ((x, m), s) in row
-            .iter_mut()
-            .zip(&standardiser.mean)
-            .zip(&standardiser.std)
-        {
-            *x = ((f64::from(*x) - m) / s) as f32;
-        }
-    }
 }
 
 /// A fitted probe, and what else the record tells.

@@ -15,7 +15,7 @@ use burn::module::{AutodiffModule, Module};
 use burn::tensor::backend::AutodiffBackend;
 use eval::metric::{ClassGroups, Probabilities, evaluate};
 use eval::record::{Parameters, SeedResult};
-use heads::FeatureTable;
+use heads::{FeatureTable, Standardiser};
 use rs_datasets::{Dataset, Split};
 use training::FeatureMatrix;
 
@@ -27,7 +27,7 @@ use super::view::View;
 use super::{RunError, data};
 use crate::experiment::{LongTailProbe, LongTailSplit};
 use crate::hex::hex;
-use fit::{Parts, fit, standardise};
+use fit::{Parts, fit};
 use rows::Labelled;
 
 impl SeedRun<'_> {
@@ -55,8 +55,10 @@ impl SeedRun<'_> {
         let tail = groups.groups().iter().find(|group| group.name == "tail");
         let tail = tail.map_or(Vec::new(), |group| group.classes.clone());
 
-        let statistics = Parts::standardise(&mut train, &mut validation)?;
-        standardise(&mut test.values, &statistics);
+        let statistics = Standardiser::fit(&train.table()?);
+        for part in [&mut train, &mut validation, &mut test] {
+            part.values = statistics.apply(&part.table()?)?;
+        }
         let parts = Parts {
             train,
             validation,
