@@ -13,11 +13,16 @@ const MODEL: &str = "dino_vit_small_16";
 const SIDE: u32 = 32;
 
 fn embed(folder: &Path, inputs: &[&str], more: &[&str]) -> Output {
+    embed_with(folder, Some(MODEL), inputs, more)
+}
+
+fn embed_with(folder: &Path, model: Option<&str>, inputs: &[&str], more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rs-peft"));
-    command.current_dir(folder).args([
-        "embed",
-        "--model",
-        MODEL,
+    command.current_dir(folder).arg("embed");
+    if let Some(model) = model {
+        command.args(["--model", model]);
+    }
+    command.args([
         "--weights",
         "weights.safetensors",
         "--output",
@@ -123,6 +128,7 @@ fn features_are_those_of_the_library() {
     image::RgbImage::new(SIDE * 2, SIDE)
         .save(folder.join("wide.png"))
         .unwrap();
+    std::fs::write(folder.join("dates.csv"), "file,date\n0.png,2024-06-30\n").unwrap();
     for (inputs, more, says) in [
         (vec!["0.png", "grey.png"], vec![], "1 bands"),
         (vec!["0.png", "broken.png"], vec![], "broken.png"),
@@ -130,6 +136,20 @@ fn features_are_those_of_the_library() {
         (vec!["0.png"], vec!["--blocks", "12"], "12"),
         (vec!["0.png"], vec!["--bands", "1,2,9"], "no band 9"),
         (vec!["0.png"], vec!["--batch-size", "0"], "at least 1"),
+        (vec!["0.png"], vec!["--size", "40"], "40"),
+        (vec!["0.png"], vec!["--frames", "1"], "with frames"),
+        (vec!["0.png"], vec!["--about", "absent.csv"], "absent.csv"),
+        (vec!["0.png"], vec!["--about", "dates.csv"], "takes none"),
+        (
+            vec!["1.png"],
+            vec!["--about", "dates.csv"],
+            "no row for 1.png",
+        ),
+        (
+            vec!["0.png"],
+            vec!["--mean", "1,2", "--std", "1,0"],
+            "positive",
+        ),
         (vec!["absent.png"], vec![], "absent.png"),
     ] {
         let output = embed(folder, &inputs, &more);
@@ -147,4 +167,214 @@ fn features_are_those_of_the_library() {
         name.to_string_lossy().ends_with(".tmp")
     });
     assert_eq!(unfinished.count(), 0);
+}
+
+/// The rows of a tensor of the features that were written.
+fn rows(folder: &Path, tensor: &str) -> Vec<Vec<f32>> {
+    let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let view = file.tensor(tensor).unwrap();
+    let values: Vec<f32> = view
+        .data()
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect();
+    values
+        .chunks_exact(view.shape()[1])
+        .map(<[f32]>::to_vec)
+        .collect()
+}
+
+fn assert_near(found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    }
+}
+
+/// Six bands of 16-bit values as a npy file, and what they are.
+fn write_bands(path: &Path, number: usize) -> Vec<u16> {
+    let area = (SIDE * SIDE) as usize;
+    let values: Vec<u16> = (0..6 * area)
+        .map(|at| (300 + (at * 37 + number * 501) % 4000) as u16)
+        .collect();
+    let mut header =
+        format!("{{'descr': '<u2', 'fortran_order': False, 'shape': (6, {SIDE}, {SIDE}), }}");
+    while !(10 + header.len() + 1).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    std::fs::write(path, bytes).unwrap();
+    values
+}
+
+/// Two dates of two places through a model that is told of them.
+#[test]
+fn dates_and_places_reach_the_model() {
+    const NAME: &str = "prithvi_eo_v2_tiny_tl";
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let preset = preset(NAME).unwrap();
+    let config = vit_backbone::VitConfig {
+        frames: Some(2),
+        in_channels: 12,
+        ..preset.config()
+    };
+    let mut vit = Vit::<Flex>::init(&config, 3, &Default::default()).unwrap();
+    let weights = folder.join("weights.safetensors");
+    // The factors of dates and places start small; here they must show.
+    let scales = vit.embed.coordinates.as_mut().unwrap();
+    scales.date_scale = scales.date_scale.clone().map(|t| t.ones_like());
+    scales.place_scale = scales.place_scale.clone().map(|t| t.ones_like());
+    save_vit(&vit, &config, &weights, Dtype::F32, &Default::default()).unwrap();
+    let files = ["a1.npy", "a2.npy", "b1.npy", "b2.npy"];
+    let stored: Vec<Vec<u16>> = files
+        .iter()
+        .enumerate()
+        .map(|(number, file)| write_bands(&folder.join(file), number))
+        .collect();
+    std::fs::write(
+        folder.join("about.csv"),
+        "file,date,latitude,longitude\n\
+         a1.npy,2024-01-05,48.1,11.5\na2.npy,2024-06-30,48.1,11.5\n\
+         b1.npy,2023-03-01,-33.9,18.4\nb2.npy,2023-12-31,-33.9,18.4\n",
+    )
+    .unwrap();
+
+    let output = embed_with(
+        folder,
+        Some(NAME),
+        &files,
+        &["--frames", "2", "--about", "about.csv"],
+    );
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{error}");
+    let found = rows(folder, "blocks.11");
+    assert_eq!(found.len(), 2);
+
+    let area = (SIDE * SIDE) as usize;
+    let values: Vec<f32> = stored
+        .iter()
+        .flat_map(|file| {
+            file.iter().enumerate().map(|(at, value)| {
+                let value = f64::from(*value);
+                preset.normalisation.apply(at / area, value).unwrap() as f32
+            })
+        })
+        .collect();
+    let shape = [2, 12, SIDE as usize, SIDE as usize];
+    let images = Tensor::from_data(TensorData::new(values, shape), &Default::default());
+    let request = FeatureRequest {
+        blocks: vec![11],
+        final_norm: true,
+    };
+    let told = vit
+        .at_places(&[[48.1, 11.5], [-33.9, 18.4]])
+        .unwrap()
+        .at_dates(&[
+            vec![[2024.0, 5.0], [2024.0, 182.0]],
+            vec![[2023.0, 60.0], [2023.0, 365.0]],
+        ])
+        .unwrap();
+    let pooled = |vit: &Vit<Flex>| -> Vec<f32> {
+        let tokens = vit.features(images.clone(), &request, &()).remove(0);
+        pool(tokens, 1, Pooling::PatchMean)
+            .into_data()
+            .iter()
+            .collect()
+    };
+    let expected = pooled(&told);
+    assert_near(&found.concat(), &expected);
+    let untold = pooled(&vit);
+    let moved = untold.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+    assert!(moved.fold(0.0, f32::max) > 1e-2);
+
+    // Half of a sample, or a date for some only.
+    std::fs::write(
+        folder.join("some.csv"),
+        "file,date\na1.npy,2024-01-05\na2.npy,\n",
+    )
+    .unwrap();
+    for (inputs, more, says) in [
+        (&files[..3], &["--frames", "2"][..], "3 images"),
+        (
+            &files[..2],
+            &["--frames", "2", "--about", "some.csv"],
+            "for some images",
+        ),
+    ] {
+        let output = embed_with(folder, Some(NAME), inputs, more);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && error.contains(says), "{error}");
+    }
+}
+
+/// A checkpoint of one's own says itself what it is and what it takes, and images of any size are resized.
+#[test]
+fn a_model_without_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../assets/backbone/vit_8x192_eurosat_mae.safetensors");
+    std::fs::copy(shipped, folder.join("weights.safetensors")).unwrap();
+    write_picture(&folder.join("0.png"), 0);
+    let output = embed_with(folder, None, &["0.png"], &["--size", "64"]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{error}");
+    let found = rows(folder, "blocks.7");
+    assert_eq!((found.len(), found[0].len()), (1, 192));
+    assert!(found[0].iter().all(|v| v.is_finite()));
+
+    // The picture as the rest of the project resizes it gives the same.
+    let picture = image::open(folder.join("0.png")).unwrap().to_rgb8();
+    let area = (SIDE * SIDE) as usize;
+    let mut data = vec![0.0_f32; 3 * area];
+    for (at, pixel) in picture.pixels().enumerate() {
+        for channel in 0..3 {
+            data[channel * area + at] = f32::from(pixel[channel]);
+        }
+    }
+    let bands = ["r", "g", "b"].map(|name| rs_datasets::Band::other(name, "", None));
+    let side = SIDE as usize;
+    let unit = rs_datasets::InputUnit::Uint8;
+    let bands = rs_datasets::BandSet::new(bands.to_vec()).unwrap();
+    let image = rs_datasets::Image::new(bands.into(), unit, side, side, data).unwrap();
+    let sample = rs_datasets::Sample {
+        image,
+        valid: None,
+        label: rs_datasets::Label::None,
+        id: String::new(),
+        geo: None,
+    };
+    let resized = rs_datasets::Resize {
+        height: 64,
+        width: 64,
+        interpolation: rs_datasets::Interpolation::Bicubic,
+    };
+    let data = resized.apply(sample).unwrap().image.data;
+    let (mean, std) = ([87.82, 96.98, 103.99], [51.94, 34.83, 29.27]);
+    let values: Vec<f32> = data
+        .iter()
+        .enumerate()
+        .map(|(at, v)| ((f64::from(*v) - mean[at / 4096]) / std[at / 4096]) as f32)
+        .collect();
+    let images = Tensor::from_data(TensorData::new(values, [1, 3, 64, 64]), &Default::default());
+    let options = vit_backbone::LoadOptions::default();
+    let path = folder.join("weights.safetensors");
+    let (vit, _) =
+        vit_backbone::load_vit::<Flex>(path, None, &options, &Default::default()).unwrap();
+    let request = FeatureRequest {
+        blocks: vec![7],
+        final_norm: true,
+    };
+    let tokens = vit.features(images, &request, &()).remove(0);
+    let expected: Vec<f32> = pool(tokens, 1, Pooling::PatchMean)
+        .into_data()
+        .iter()
+        .collect();
+    assert_near(&found[0], &expected);
 }

@@ -32,6 +32,15 @@ pub struct ParameterPlot {
 /// Width of the figure in pixels.
 const WIDTH: f64 = 560.0;
 
+/// Characters of a label that fit into one of two columns of the legend.
+const LABEL: usize = 30;
+
+/// Columns of the legend: two, unless a label would be cut.
+fn columns(points: &[&ParameterPoint]) -> usize {
+    let long = |p: &&ParameterPoint| p.label.chars().count() > LABEL;
+    if points.iter().any(long) { 1 } else { 2 }
+}
+
 /// Decades of the axis as a reader says them.
 fn decade(exponent: i32) -> String {
     match exponent {
@@ -47,7 +56,7 @@ impl ParameterPlot {
     pub fn draw(&self, theme: Theme) -> String {
         let points: Vec<&ParameterPoint> =
             self.points.iter().filter(|p| p.score.is_finite()).collect();
-        let lines = points.len().div_ceil(2);
+        let lines = points.len().div_ceil(columns(&points));
         let frame = Frame {
             left: 62.0,
             top: 40.0,
@@ -166,11 +175,12 @@ impl ParameterPlot {
         canvas.finish()
     }
 
-    /// Two columns below the axis, from best to worst score, so that the legend reads like the plot.
+    /// Below the axis, from best to worst score, so that the legend reads like the plot.
     fn legend(&self, canvas: &mut Canvas, points: &[&ParameterPoint], frame: &Frame) {
         let mut order: Vec<&ParameterPoint> = points.to_vec();
         order.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let lines = order.len().div_ceil(2);
+        let (columns, end) = (columns(points), frame.right - 2.0);
+        let lines = order.len().div_ceil(columns);
         for (i, p) in order.into_iter().enumerate() {
             let left = frame.left - 40.0 + (i / lines) as f64 * 270.0;
             let y = frame.bottom + 66.0 + LEGEND_LINE * (i % lines) as f64;
@@ -183,12 +193,12 @@ impl ParameterPlot {
             );
             canvas.text(
                 (left + 14.0, y),
-                &shorten(&p.label, 30),
+                &shorten(&p.label, LABEL * 2 / columns),
                 Text::new(SMALL, Anchor::Start, Ink::Text),
             );
             let score = format!("{:.1}", p.score);
             canvas.text(
-                (left + 250.0, y),
+                (if columns == 1 { end } else { left + 250.0 }, y),
                 &score,
                 Text::new(SMALL, Anchor::End, Ink::Muted),
             );

@@ -95,7 +95,9 @@ pub(super) fn parameters(
             })
         })
         .collect();
-    (points.len() > 1).then(|| {
+    // Where nothing is trained there is nothing to plot against.
+    let trained = points.iter().any(|point| point.parameters > 0);
+    (points.len() > 1 && trained).then(|| {
         let title = "Score against trained parameters";
         let plot = ParameterPlot {
             title: title.into(),

@@ -1,31 +1,38 @@
-//! `rs-peft embed`: features of images from published weights, batch by batch.
+//! `rs-peft embed`: features of images from published weights or one's own, batch by batch.
 
-use std::path::{Path, PathBuf};
+mod about;
+mod input;
+mod model;
+mod pixels;
+
+use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
-use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
-use rs_datasets::io::{BandAxis, Dtype, Raster, read_raster};
-use rs_peft::{BackendKind, BackendTask, dispatch, rs_datasets, vit_backbone};
+use rs_peft::{BackendKind, BackendTask, dispatch, vit_backbone};
 use serde_json::json;
 use vit_backbone::{
-    FeatureRequest, InputUnit, LoadOptions, Pooling, Preset, Vit, VitConfig, load_vit,
-    mean_over_groups, pool, preset, presets, to_map,
+    FeatureRequest, Pooling, Preset, Vit, VitConfig, mean_over_groups, pool, preset, presets,
+    to_map,
 };
 
 use super::feature_file::FeatureFile;
+use about::Table;
+use model::Model;
+use pixels::{Pixels, samples};
 
 /// Arguments of `embed`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Name of the weights in docs/zoo.md, such as dinov2_vit_base.
+    /// Name of the weights in docs/zoo.md, such as dinov2_vit_base; without it, the model that the checkpoint describes or whose shapes
+    /// tell what it is.
     #[arg(long)]
-    model: String,
+    model: Option<String>,
     /// Checkpoint: safetensors, .pth, or a Hugging Face directory.
     #[arg(long)]
     weights: PathBuf,
-    /// Images: GeoTIFF, PNG, JPEG or npy, their bands in the order of the model's.
+    /// Images: GeoTIFF, PNG, JPEG or npy, their bands in the order of the model's. Pixels without a measurement count as the mean.
     #[arg(long, required = true, num_args = 1..)]
     input: Vec<PathBuf>,
     /// File of features to write (safetensors).
@@ -43,6 +50,15 @@ pub(crate) struct Args {
     /// Bands of the files to take, numbered from 1, in the order of the model's.
     #[arg(long, value_delimiter = ',')]
     bands: Vec<usize>,
+    /// Rows and columns to resize every image to (bicubic, antialiased).
+    #[arg(long)]
+    size: Option<usize>,
+    /// Files that make one input of a model with several dates, one behind the other among the images; without it, a file holds all.
+    #[arg(long)]
+    frames: Option<usize>,
+    /// CSV with the columns file, date, latitude, longitude, resolution (all but the first may be missing), for models that are told.
+    #[arg(long)]
+    about: Option<PathBuf>,
     /// Factor from stored values to the model's unit; 1, and 1/255 from 8-bit values to 0..1.
     #[arg(long)]
     scale: Option<f64>,
@@ -58,7 +74,7 @@ pub(crate) struct Args {
     /// Standard deviations of the bands in the model's unit.
     #[arg(long, value_delimiter = ',', requires = "mean")]
     std: Vec<f64>,
-    /// Images at a time.
+    /// Inputs at a time.
     #[arg(long, default_value_t = 8)]
     batch_size: usize,
     /// flex, ndarray, wgpu, vulkan, metal or cuda.
@@ -78,24 +94,38 @@ enum Feature {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let preset = preset(&args.model).with_context(|| {
-        let names: Vec<_> = presets().map(|preset| preset.name).collect();
-        format!("no model `{}`; one of {}", args.model, names.join(", "))
-    })?;
     ensure!(args.batch_size > 0, "--batch-size 0: expected at least 1");
-    dispatch(args.backend, Embed { args, preset })?
+    let named = args.model.as_deref().map(|name| {
+        preset(name).with_context(|| {
+            let names: Vec<_> = presets().map(|preset| preset.name).collect();
+            format!("no model `{name}`; one of {}", names.join(", "))
+        })
+    });
+    let preset = named.transpose()?;
+    let about = args.about.as_deref().map(Table::read).transpose()?;
+    let about = about.unwrap_or_default();
+    dispatch(
+        args.backend,
+        Embed {
+            args,
+            preset,
+            about,
+        },
+    )?
 }
 
 struct Embed<'a> {
     args: &'a Args,
-    preset: &'static Preset,
+    preset: Option<&'static Preset>,
+    about: Table,
 }
 
 impl BackendTask for Embed<'_> {
     type Output = anyhow::Result<()>;
 
     fn run<B: AutodiffBackend>(self, device: B::Device) -> anyhow::Result<()> {
-        let (vit, config, sha256) = self.model::<B>(&device)?;
+        let model = Model::<B::InnerBackend>::load::<B>(self.args, self.preset, &device)?;
+        let config = &model.config;
         let blocks = match self.args.blocks.as_slice() {
             [] => vec![config.depth - 1],
             some => some.to_vec(),
@@ -108,11 +138,21 @@ impl BackendTask for Embed<'_> {
         if self.args.feature == Feature::Class && !config.class_token {
             bail!(
                 "{} has no class token; use --feature mean or map",
-                self.preset.name
+                model.input.model
             );
         }
-        let first = self.read(&self.args.input[0], &config)?;
-        let grid = config.check_image([1, config.in_channels, first.height, first.width])?;
+        let files = self.args.frames.unwrap_or(1);
+        let samples = samples(&self.args.input, files)?;
+        let pixels = Pixels {
+            input: &model.input,
+            channels: config.in_channels / files,
+            frame_channels: config.in_channels / config.frame_count(),
+            bands: &self.args.bands,
+            size: self.args.size,
+            scale: self.args.scale,
+        };
+        let [height, width] = pixels.frame(&self.args.input[0])?.extent;
+        let grid = config.check_image([1, config.in_channels, height, width])?;
         let shape = match self.args.feature {
             Feature::Map => vec![config.dim, grid[0], grid[1]],
             Feature::Class | Feature::Mean => vec![config.dim],
@@ -121,165 +161,46 @@ impl BackendTask for Embed<'_> {
         let mut file = FeatureFile::create(
             &self.args.output,
             names.collect(),
-            self.args.input.len(),
+            samples.len(),
             &shape,
-            &self.metadata(&config, &sha256),
+            &self.metadata(&model),
         )?;
-        for batch in self.args.input.chunks(self.args.batch_size) {
-            let images = self.batch::<B>(batch, &config, &first, &device)?;
+        let mut missing = 0;
+        for batch in samples.chunks(self.args.batch_size) {
+            let mut values = Vec::with_capacity(batch.len() * config.in_channels * height * width);
+            for path in batch.iter().copied().flatten() {
+                let frame = pixels.frame(path)?;
+                let [rows, columns] = frame.extent;
+                ensure!(
+                    frame.extent == [height, width],
+                    "{}: {rows} x {columns} pixels, the first image has {height} x {width}; embed sizes one by one, or give --size",
+                    path.display(),
+                );
+                missing += usize::from(frame.missing > 0);
+                values.extend(frame.values);
+            }
+            let shape = [batch.len(), config.in_channels, height, width];
+            let images = Tensor::from_data(TensorData::new(values, shape), &device);
+            let vit = model.told(batch, &self.about)?;
             let tokens = vit.features(images, &request, &());
             for (block, tokens) in tokens.into_iter().enumerate() {
-                let values = self.feature(&vit, tokens, &config, grid);
+                let values = self.feature(&vit, tokens, config, grid);
                 file.append(block, &values)?;
             }
-            eprintln!("{} of {} images", file.images(), self.args.input.len());
+            eprintln!("{} of {} inputs", file.images(), samples.len());
         }
         file.finish()?;
+        if missing > 0 {
+            eprintln!(
+                "{missing} images have pixels without a measurement, taken as the mean of their band"
+            );
+        }
         println!("{}", self.args.output.display());
         Ok(())
     }
 }
 
 impl Embed<'_> {
-    /// The model for the bands that were asked for, its configuration, and the SHA-256 of its weights.
-    fn model<B: AutodiffBackend>(
-        &self,
-        device: &B::Device,
-    ) -> anyhow::Result<(Vit<B::InnerBackend>, VitConfig, String)> {
-        let config = self.preset.config();
-        let (vit, report) = load_vit::<B>(
-            &self.args.weights,
-            Some(&config),
-            &LoadOptions::default(),
-            device,
-        )?;
-        let (vit, config) = match (self.args.wavelengths.as_slice(), &config.spectral_embed) {
-            ([], None) => (vit, config),
-            ([], Some(spectral)) => (
-                vit.at_wavelengths(&spectral.wavelengths)?,
-                config.at_wavelengths(spectral.wavelengths.len()),
-            ),
-            (some, _) => (vit.at_wavelengths(some)?, config.at_wavelengths(some.len())),
-        };
-        let vit = match self.args.resolution {
-            Some(metres) => vit.at_resolution(&[metres])?,
-            None => vit,
-        };
-        Ok((vit.valid(), config, report.sha256))
-    }
-
-    /// An image with its bands in the model's order.
-    fn read(&self, path: &Path, config: &VitConfig) -> anyhow::Result<Raster> {
-        let raster = read_raster(path, BandAxis::First, &Default::default())?;
-        let bands = match self.args.bands.len() {
-            0 => raster.bands,
-            some => some,
-        };
-        ensure!(
-            bands == config.in_channels,
-            "{}: {bands} bands, but {} takes {} ({}); choose them with --bands",
-            path.display(),
-            self.preset.name,
-            config.in_channels,
-            self.preset.bands.join(", ")
-        );
-        if let Some(wrong) = self
-            .args
-            .bands
-            .iter()
-            .find(|b| !(1..=raster.bands).contains(*b))
-        {
-            bail!(
-                "{}: no band {wrong}; it has 1 to {}",
-                path.display(),
-                raster.bands
-            );
-        }
-        Ok(raster)
-    }
-
-    /// A batch of images as the model wants them: `[images, channels, height, width]`.
-    fn batch<B: AutodiffBackend>(
-        &self,
-        paths: &[PathBuf],
-        config: &VitConfig,
-        first: &Raster,
-        device: &B::Device,
-    ) -> anyhow::Result<Tensor<B::InnerBackend, 4>> {
-        let (channels, height, width) = (config.in_channels, first.height, first.width);
-        let mut values = Vec::with_capacity(paths.len() * channels * height * width);
-        for path in paths {
-            let raster = self.read(path, config)?;
-            ensure!(
-                (raster.height, raster.width) == (height, width),
-                "{}: {} x {} pixels, the first image has {height} x {width}; embed sizes one by one",
-                path.display(),
-                raster.height,
-                raster.width
-            );
-            self.normalised(path, &raster, channels, &mut values)?;
-        }
-        let shape = [paths.len(), channels, height, width];
-        Ok(Tensor::from_data(TensorData::new(values, shape), device))
-    }
-
-    /// Appends the normalised values of an image.
-    fn normalised(
-        &self,
-        path: &Path,
-        raster: &Raster,
-        channels: usize,
-        values: &mut Vec<f32>,
-    ) -> anyhow::Result<()> {
-        let unit = self.preset.unit;
-        let scale = match (self.args.scale, raster.dtype(), unit) {
-            (Some(scale), _, _) => scale,
-            (None, Dtype::U8, InputUnit::UnitRange) => 1.0 / 255.0,
-            (None, Dtype::U8, InputUnit::Byte) | (None, Dtype::F32 | Dtype::F64, _) => 1.0,
-            (None, dtype, InputUnit::ReflectanceTimes10000) if dtype != Dtype::U8 => 1.0,
-            (None, dtype, _) => bail!(
-                "{}: {dtype} values, but {} takes {unit:?}; say with --scale what makes one the other",
-                path.display(),
-                self.preset.name
-            ),
-        };
-        let area = raster.height * raster.width;
-        let stored = raster.samples.clone().into_f32();
-        for channel in 0..channels {
-            let band = self
-                .args
-                .bands
-                .get(channel)
-                .map_or(channel, |band| band - 1);
-            for value in &stored[band * area..(band + 1) * area] {
-                let value = f64::from(*value) * scale;
-                let known = match self.args.mean.as_slice() {
-                    [] => self
-                        .preset
-                        .normalisation
-                        .apply(channel % self.preset.bands.len(), value),
-                    mean => mean
-                        .get(channel)
-                        .zip(self.args.std.get(channel))
-                        .map(|(m, s)| (value - m) / s),
-                };
-                let value = known.with_context(|| {
-                    format!(
-                        "no mean and standard deviation of channel {}; give --mean and --std",
-                        channel + 1
-                    )
-                })?;
-                ensure!(
-                    value.is_finite(),
-                    "{}: a value that is not finite",
-                    path.display()
-                );
-                values.push(value as f32);
-            }
-        }
-        Ok(())
-    }
-
     /// The feature of a batch of token sequences, row by row.
     fn feature<B: Backend>(
         &self,
@@ -298,7 +219,7 @@ impl Embed<'_> {
         data.iter::<f32>().collect()
     }
 
-    fn metadata(&self, config: &VitConfig, sha256: &str) -> serde_json::Value {
+    fn metadata<B: Backend>(&self, model: &Model<B>) -> serde_json::Value {
         let files: Vec<_> = self
             .args
             .input
@@ -306,9 +227,9 @@ impl Embed<'_> {
             .map(|path| path.display().to_string())
             .collect();
         json!({
-            "model": self.preset.name,
-            "weights_sha256": sha256,
-            "vit_config": json!(config).to_string(),
+            "model": model.input.model,
+            "weights_sha256": model.sha256,
+            "vit_config": json!(model.config).to_string(),
             "files": json!(files).to_string(),
         })
     }
