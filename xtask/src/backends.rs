@@ -12,6 +12,8 @@ use crate::workspace::{cargo, check, root};
 /// Crates whose tests run on every backend.
 const CRATES: [&str; 5] = ["vit-backbone", "peft-lora", "deflect", "heads", "training"];
 const PAGE: &str = "docs/backends.md";
+/// The errors of each golden test of the published models, from which `docs/zoo.md` is made.
+const ZOO: &str = "assets/golden/vit-backbone/zoo_errors.json";
 
 /// Which backends to add to flex and ndarray.
 #[derive(clap::Args)]
@@ -54,13 +56,58 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             test.args(["--features", feature]);
         }
     }
+    if args.vulkan || args.cuda {
+        // Without optimisation a test shares the generic code of these backends with the crates below it; with it every test compiles
+        // all of it again, for minutes.
+        for name in CRATES {
+            test.args([
+                "--config",
+                &format!("profile.dev.package.{name}.opt-level=0"),
+            ]);
+        }
+    }
     check(&mut test)?;
     let table = summary(&log)?;
     println!("{table}");
     if args.check {
         return Ok(());
     }
-    write_page(&table, &args.device)
+    write_page(&table, &args.device)?;
+    write(ZOO, &zoo_errors(&log)?)?;
+    run_zoo_page()
+}
+
+/// Test of vit-backbone -> backend -> largest error against a golden, as JSON.
+fn zoo_errors(log: &Path) -> anyhow::Result<String> {
+    let mut tests: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
+    let text = std::fs::read_to_string(log)?;
+    for line in text.lines() {
+        if let [backend, "vit-backbone", test, "f32", error, _what] =
+            line.split('\t').collect::<Vec<_>>()[..]
+        {
+            let largest = tests.entry(test).or_default().entry(backend).or_default();
+            *largest = largest.max(error.parse()?);
+        }
+    }
+    Ok(serde_json::to_string_pretty(&tests)? + "\n")
+}
+
+/// Writes `docs/zoo.md`, whose exactness may have changed.
+fn run_zoo_page() -> anyhow::Result<()> {
+    let mut page = cargo();
+    page.args([
+        "run",
+        "--quiet",
+        "-p",
+        "vit-backbone",
+        "--example",
+        "zoo_page",
+    ]);
+    let output = page.output().context("cargo run --example zoo_page")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr));
+    }
+    write("docs/zoo.md", std::str::from_utf8(&output.stdout)?)
 }
 
 /// Largest error and number of comparisons per tolerance (rows) and backend (columns), as Markdown.
@@ -120,10 +167,15 @@ fn write_page(table: &str, device: &str) -> anyhow::Result<()> {
         {table}\n\n\
         Written by `cargo xtask backends --vulkan`.\n"
     );
-    let path = root().join(PAGE);
-    let draft = path.with_extension("md.part");
-    std::fs::write(&draft, page)?;
+    write(PAGE, &page)
+}
+
+/// Replaces a file of the workspace at once.
+fn write(name: &str, text: &str) -> anyhow::Result<()> {
+    let path = root().join(name);
+    let draft = path.with_extension("part");
+    std::fs::write(&draft, text)?;
     std::fs::rename(&draft, &path)?;
-    eprintln!("{} is written", path.display());
+    eprintln!("{name} is written");
     Ok(())
 }

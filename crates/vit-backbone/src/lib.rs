@@ -79,5 +79,6 @@ pub use site::{LayerScaleSite, LinearMap, LinearSite, NormSite};
 pub use spectral::SpectralEmbed;
 pub use vit::Vit;
 pub use zoo::{
-    Family, InputUnit, Normalisation, Preset, Recognition, preset, presets, recognise, zoo_page,
+    Family, InputUnit, MeasuredErrors, Normalisation, Preset, Recognition, preset, presets,
+    recognise, zoo_page,
 };

@@ -5,9 +5,11 @@
 
 mod clay;
 mod clip;
+mod commands;
 mod dino;
 mod dino_v3;
 mod dofa;
+mod exactness;
 mod input;
 mod mae;
 mod preset;
@@ -16,6 +18,7 @@ mod recognise;
 mod supervised;
 mod table;
 
+pub use exactness::MeasuredErrors;
 pub use input::{InputUnit, Normalisation};
 pub use preset::{Family, Preset, preset, presets};
 pub use recognise::{Recognition, recognise};
