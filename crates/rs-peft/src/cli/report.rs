@@ -1,5 +1,6 @@
 //! The report of `rs-peft repro`: records, pages, and the tables of a Markdown file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ pub(super) fn write_report(
     root: &Path,
     common: &Common,
     planned: &[PlannedRow],
+    known: &BTreeMap<String, RunRecord>,
     threads: usize,
 ) -> anyhow::Result<String> {
     // What a result does not say about its code stays absent: today's revision may be another one.
@@ -24,9 +26,15 @@ pub(super) fn write_report(
     unknown.code.git_dirty = None;
     let mut found: Vec<(&PlannedRow, RunRecord)> = Vec::new();
     for row in planned {
-        if let Some(record) = collect(row, &unknown)? {
-            record.write(&row.folder.join("run.json"))?;
-            found.push((row, record));
+        let own = collect(row, &unknown)?;
+        if let Some(own) = &own {
+            own.write(&row.folder.join("run.json"))?;
+        }
+        let whole = own.as_ref().is_some_and(RunRecord::is_complete);
+        match (own, known.get(&row.id)) {
+            (_, Some(record)) if !whole => found.push((row, record.clone())),
+            (Some(record), _) => found.push((row, record)),
+            (None, _) => {}
         }
     }
     let mut report = new_report();
@@ -36,6 +44,8 @@ pub(super) fn write_report(
         let rows: Vec<_> = found
             .iter()
             .filter(|(row, _)| row.row.table() == table)
+            // The predictions of a row that was taken over lie where it was run.
+            .filter(|(row, _)| row.folder.join("run.json").is_file())
             .map(|(row, record)| (*row, record))
             .collect();
         report
@@ -50,6 +60,20 @@ pub(super) fn write_report(
         .tables(&records)?
         .iter()
         .map(|table| format!("## {}\n\n{}\n", table.title, table.markdown()))
+        .collect())
+}
+
+/// The complete records under `--reuse`, by identity.
+pub(super) fn known(common: &Common) -> anyhow::Result<BTreeMap<String, RunRecord>> {
+    let Some(folder) = &common.reuse else {
+        return Ok(BTreeMap::new());
+    };
+    let stored = read_records(folder)?
+        .into_iter()
+        .map(|stored| stored.record);
+    Ok(stored
+        .filter(RunRecord::is_complete)
+        .map(|record| (record.id.clone(), record))
         .collect())
 }
 
@@ -92,7 +116,7 @@ pub(super) fn report(
                 .iter()
                 .map(|row| plan(row, root, common.data.as_deref(), &common.out))
                 .collect::<Result<_, _>>()?;
-            write_report(root, common, &planned, 1)?
+            write_report(root, common, &planned, &known(common)?, 1)?
         }
     };
     match update {

@@ -9,7 +9,7 @@ use rs_peft::experiment::{Catalog, Row};
 use rs_peft::run::{Job, PlannedRow, SeedRun, plan, run_jobs};
 use rs_peft::{BackendKind, dispatch};
 
-use super::report::{report, write_report};
+use super::report::{known, report, write_report};
 use super::{clock, provenance::provenance, root};
 
 /// Arguments of `repro`.
@@ -41,6 +41,9 @@ pub(super) struct Common {
     /// Keep the trained adapter and head of every seed beside its result.
     #[arg(long, global = true)]
     pub(super) keep_adapters: bool,
+    /// Rows whose record with the same identity lies under this folder, such as `results`, are taken from there and not run again.
+    #[arg(long, global = true)]
+    pub(super) reuse: Option<PathBuf>,
     /// At most this many seeds per row (the result is another run, with another identity).
     #[arg(long, global = true)]
     pub(super) seeds: Option<usize>,
@@ -173,8 +176,13 @@ fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {
         .unwrap_or(if common.backend.is_cpu() { cores } else { 1 })
         .max(1);
     let threads = (cores / workers).max(1);
+    let known = known(common)?;
+    let reused = planned.iter().filter(|row| known.contains_key(&row.id));
+    if common.reuse.is_some() {
+        eprintln!("{} of {} rows have a record", reused.count(), planned.len());
+    }
     let mut jobs = Vec::new();
-    for row in &planned {
+    for row in planned.iter().filter(|row| !known.contains_key(&row.id)) {
         for &seed in &row.row.experiment.seeds {
             if row.output(seed)?.is_none() {
                 jobs.push(job(root, common, row, seed)?);
@@ -195,7 +203,7 @@ fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {
         }
     });
     bar.finish_and_clear();
-    let tables = write_report(root, common, &planned, threads)?;
+    let tables = write_report(root, common, &planned, &known, threads)?;
     outcome?;
     println!("{tables}");
     Ok(())
