@@ -49,8 +49,9 @@ mod zoo;
 pub use attention::Attention;
 pub use block::Block;
 pub use checkpoint::{
-    ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadReport, Loaded, Mismatch,
-    SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit, save_vit, sha256_file,
+    ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadProgress, LoadReport,
+    Loaded, Mismatch, SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit,
+    load_vit_watched, save_vit, sha256_file,
 };
 pub use config::{
     Activation, ChannelGroups, Interpolation, PositionKind, SpectralEmbedConfig, SpectralStyle,

@@ -13,7 +13,7 @@ use vit_backbone::{
     Vit, VitConfig, fingerprint, load_vit, preset, presets, recognise, save_vit, zoo_page,
 };
 
-use support::sparse;
+use support::{shapes, sparse};
 
 #[derive(Deserialize)]
 struct Counts {
@@ -56,42 +56,6 @@ fn the_page_is_the_generated_one() {
         zoo_page(&errors),
         "write it again: cargo run -p vit-backbone --example zoo_page > docs/zoo.md"
     );
-}
-
-/// Names and shapes of a plain preset in timm's naming.
-fn shapes(config: &VitConfig) -> Vec<(String, Vec<usize>)> {
-    let d = config.dim;
-    let p = config.patch_size;
-    let mut list: Vec<(String, Vec<usize>)> = vec![
-        ("cls_token".into(), vec![1, 1, d]),
-        ("pos_embed".into(), vec![1, config.position_rows(), d]),
-        ("norm.weight".into(), vec![d]),
-        ("norm.bias".into(), vec![d]),
-        (
-            "patch_embed.proj.weight".into(),
-            vec![d, config.in_channels, p, p],
-        ),
-        ("patch_embed.proj.bias".into(), vec![d]),
-    ];
-    for block in 0..config.depth {
-        for (name, shape) in [
-            ("norm1.weight", vec![d]),
-            ("norm1.bias", vec![d]),
-            ("attn.qkv.weight", vec![3 * d, d]),
-            ("attn.qkv.bias", vec![3 * d]),
-            ("attn.proj.weight", vec![d, d]),
-            ("attn.proj.bias", vec![d]),
-            ("norm2.weight", vec![d]),
-            ("norm2.bias", vec![d]),
-            ("mlp.fc1.weight", vec![config.mlp_dim, d]),
-            ("mlp.fc1.bias", vec![config.mlp_dim]),
-            ("mlp.fc2.weight", vec![d, config.mlp_dim]),
-            ("mlp.fc2.bias", vec![d]),
-        ] {
-            list.push((format!("blocks.{block}.{name}"), shape));
-        }
-    }
-    list
 }
 
 #[test]

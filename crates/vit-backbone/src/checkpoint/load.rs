@@ -34,11 +34,46 @@ pub fn load_vit<B: Backend>(
     options: &LoadOptions,
     device: &B::Device,
 ) -> Result<(Vit<B>, LoadReport), BackboneError> {
+    load_vit_watched(path, config, options, device, &mut |_| {})
+}
+
+/// How far loading has come. The file is read twice: for its hash, then tensor by tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadProgress {
+    /// The hash is computed; this many bytes are to be read for it.
+    Hashing {
+        /// Bytes of the file.
+        bytes: u64,
+    },
+    /// Tensors are read.
+    Reading {
+        /// Numbers read so far, those of the tensor at hand included.
+        done: u64,
+        /// Numbers of the model.
+        of: u64,
+    },
+}
+
+/// [`load_vit`], telling `watch` how far it has come: large files take seconds.
+///
+/// Memory: one tensor at a time is held beside those that the model has already, so the peak is little more than the model.
+///
+/// # Errors
+/// As [`load_vit`].
+pub fn load_vit_watched<B: Backend>(
+    path: impl AsRef<Path>,
+    config: Option<&VitConfig>,
+    options: &LoadOptions,
+    device: &B::Device,
+    watch: &mut dyn FnMut(LoadProgress),
+) -> Result<(Vit<B>, LoadReport), BackboneError> {
     let path = path.as_ref();
     if let Some(config) = config {
         config.validate()?;
     }
     let mut file = Container::open(path, options.nested.as_deref())?;
+    let bytes = std::fs::metadata(&file.path).map_or(0, |m| m.len());
+    watch(LoadProgress::Hashing { bytes });
     let sha256 = sha256_file(&file.path)?;
     let found = layout::find(&file, options.prefix.as_deref())?;
     let Named {
@@ -71,6 +106,9 @@ pub fn load_vit<B: Backend>(
         added: &added,
         factors: &factors,
         fallback: SeededInit::new(options.seed),
+        watch,
+        done: 0,
+        of: report.config.parameter_count() as u64,
     };
     let vit = Vit::from_source(&report.config, &mut source, device)?;
     Ok((vit, report))
@@ -181,6 +219,9 @@ struct FileSource<'a> {
     added: &'a BTreeMap<String, Entry>,
     factors: &'a BTreeMap<String, Entry>,
     fallback: SeededInit,
+    watch: &'a mut dyn FnMut(LoadProgress),
+    done: u64,
+    of: u64,
 }
 
 impl ParameterSource for FileSource<'_> {
@@ -190,11 +231,15 @@ impl ParameterSource for FileSource<'_> {
         shape: &[usize],
         rule: InitRule,
     ) -> Result<Vec<f32>, BackboneError> {
-        match self
+        let stored = self
             .names
             .get(name)
-            .and_then(|key| self.file.entries.get_key_value(key))
-        {
+            .and_then(|key| self.file.entries.get_key_value(key));
+        // Tables that are stored but not trained may make it more than the count of parameters.
+        self.done = (self.done + shape.iter().product::<usize>() as u64).min(self.of);
+        let (done, of) = (self.done, self.of);
+        (self.watch)(LoadProgress::Reading { done, of });
+        match stored {
             Some((key, entry)) => {
                 let mut values = self.file.read(key, entry)?;
                 if let Some(entry) = self.added.get(name) {

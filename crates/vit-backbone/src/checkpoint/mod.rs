@@ -26,7 +26,7 @@ pub(crate) use container::Container;
 pub use fingerprint::{fingerprint, sha256_file};
 pub(crate) use keys::expected;
 pub(crate) use layout::{Layout, find};
-pub use load::load_vit;
+pub use load::{LoadProgress, load_vit, load_vit_watched};
 pub use options::{Heads, LoadOptions};
 pub(crate) use positions::{close, computed};
 pub use report::{

@@ -11,7 +11,9 @@ use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{Tensor, TensorData};
 use serde_json::json;
 use testkit::{Golden, Tolerance, assert_close};
-use vit_backbone::{BackboneError, Block, InitRule, NormSite, ParameterSource, SpectralEmbed, Vit};
+use vit_backbone::{
+    BackboneError, Block, InitRule, NormSite, ParameterSource, SpectralEmbed, Vit, VitConfig,
+};
 
 /// Reads parameters out of a golden file and checks their shapes.
 pub struct GoldenSource(pub Golden);
@@ -172,4 +174,40 @@ pub fn sparse(path: &Path, tensors: &[(String, Vec<usize>)]) {
         .unwrap();
     file.write_all(&header).unwrap();
     file.set_len(8 + header.len() as u64 + end).unwrap();
+}
+
+/// Names and shapes of a plain preset in timm's naming.
+pub fn shapes(config: &VitConfig) -> Vec<(String, Vec<usize>)> {
+    let d = config.dim;
+    let p = config.patch_size;
+    let mut list: Vec<(String, Vec<usize>)> = vec![
+        ("cls_token".into(), vec![1, 1, d]),
+        ("pos_embed".into(), vec![1, config.position_rows(), d]),
+        ("norm.weight".into(), vec![d]),
+        ("norm.bias".into(), vec![d]),
+        (
+            "patch_embed.proj.weight".into(),
+            vec![d, config.in_channels, p, p],
+        ),
+        ("patch_embed.proj.bias".into(), vec![d]),
+    ];
+    for block in 0..config.depth {
+        for (name, shape) in [
+            ("norm1.weight", vec![d]),
+            ("norm1.bias", vec![d]),
+            ("attn.qkv.weight", vec![3 * d, d]),
+            ("attn.qkv.bias", vec![3 * d]),
+            ("attn.proj.weight", vec![d, d]),
+            ("attn.proj.bias", vec![d]),
+            ("norm2.weight", vec![d]),
+            ("norm2.bias", vec![d]),
+            ("mlp.fc1.weight", vec![config.mlp_dim, d]),
+            ("mlp.fc1.bias", vec![config.mlp_dim]),
+            ("mlp.fc2.weight", vec![d, config.mlp_dim]),
+            ("mlp.fc2.bias", vec![d]),
+        ] {
+            list.push((format!("blocks.{block}.{name}"), shape));
+        }
+    }
+    list
 }

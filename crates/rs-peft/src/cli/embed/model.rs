@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use rs_peft::vit_backbone::{LoadOptions, PositionTable, Preset, Vit, VitConfig, load_vit};
+use indicatif::{ProgressBar, ProgressStyle};
+use rs_peft::vit_backbone::{
+    LoadOptions, LoadProgress, PositionTable, Preset, Vit, VitConfig, load_vit_watched,
+};
 
 use super::Args;
 use super::about::{About, Table};
@@ -30,12 +33,17 @@ impl<B: Backend> Model<B> {
         let wanted = preset
             .map(|preset| with_frames(preset.config(), args.frames))
             .transpose()?;
-        let (vit, report) = load_vit::<A>(
+        let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
+            "{bar:30} {percent} %  {eta} left  {msg}",
+        )?);
+        let (vit, report) = load_vit_watched::<A>(
             &args.weights,
             wanted.as_ref(),
             &LoadOptions::default(),
             device,
+            &mut |step| show(&bar, step),
         )?;
+        bar.finish_and_clear();
         let config = report.config.clone();
         if let (None, Some(frames)) = (preset, args.frames) {
             ensure!(
@@ -116,6 +124,18 @@ impl<B: Backend> Model<B> {
             vit = vit.at_dates(&dates)?;
         }
         Ok(vit)
+    }
+}
+
+/// How far loading has come; small files are through before anything shows.
+fn show(bar: &ProgressBar, step: LoadProgress) {
+    match step {
+        LoadProgress::Hashing { .. } => bar.set_message("hashing the weights"),
+        LoadProgress::Reading { done, of } => {
+            bar.set_length(of);
+            bar.set_position(done);
+            bar.set_message("numbers of the model read");
+        }
     }
 }
 
