@@ -4,6 +4,7 @@
 //! `rs-peft` program in release mode with the backend's feature.
 
 mod backends;
+mod bench;
 mod ci;
 mod golden;
 mod repro;
@@ -29,6 +30,8 @@ enum Command {
     Golden(golden::Args),
     /// Run the suites of the backend matrix and publish the largest error of each backend.
     Backends(backends::Args),
+    /// Time every case beside its peer, in turns.
+    Bench(bench::Args),
     /// Check the repository's own invariants.
     Tidy,
     /// Everything CI runs: format, clippy, docs, tidy, tests.
@@ -41,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Command::Pretrain(args) => repro::run("pretrain", &args),
         Command::Golden(args) => golden::run(&args),
         Command::Backends(args) => backends::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
     }
