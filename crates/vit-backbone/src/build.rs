@@ -131,10 +131,20 @@ impl<'a, B: Backend> Builder<'a, B> {
 
 /// Transposes a row-major matrix of `rows` by `columns`; PyTorch stores a linear weight `[out, in]`, burn `[in, out]`.
 pub(crate) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    // Tile by tile: a column of a large matrix would touch a line of the cache for every number.
+    const TILE: usize = 32;
     let mut out = vec![0.0; values.len()];
-    for r in 0..rows {
-        for c in 0..columns {
-            out[c * rows + r] = values[r * columns + c];
+    for first_row in (0..rows).step_by(TILE) {
+        let end_row = (first_row + TILE).min(rows);
+        for first_column in (0..columns).step_by(TILE) {
+            for c in first_column..(first_column + TILE).min(columns) {
+                for (out, r) in out[c * rows + first_row..]
+                    .iter_mut()
+                    .zip(first_row..end_row)
+                {
+                    *out = values[r * columns + c];
+                }
+            }
         }
     }
     out

@@ -74,6 +74,10 @@ impl Times {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.rounds > 0, "--rounds 0: expected at least 1");
+    ensure!(
+        !(args.small && args.update),
+        "--small is for trying things out; the page holds the full sizes"
+    );
     check(cargo().args(["build", "--release", "-p", "bench", "-p", "rs-peft"]))?;
     let target = root().join("target");
     let ours = target.join("release/bench");

@@ -37,26 +37,19 @@ pub fn load_vit<B: Backend>(
     load_vit_watched(path, config, options, device, &mut |_| {})
 }
 
-/// How far loading has come. The file is read twice: for its hash, then tensor by tensor.
+/// How far loading has come, in numbers of the model; those of the tensor at hand count as read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadProgress {
-    /// The hash is computed; this many bytes are to be read for it.
-    Hashing {
-        /// Bytes of the file.
-        bytes: u64,
-    },
-    /// Tensors are read.
-    Reading {
-        /// Numbers read so far, those of the tensor at hand included.
-        done: u64,
-        /// Numbers of the model.
-        of: u64,
-    },
+pub struct LoadProgress {
+    /// Numbers read so far.
+    pub done: u64,
+    /// Numbers of the model.
+    pub of: u64,
 }
 
 /// [`load_vit`], telling `watch` how far it has come: large files take seconds.
 ///
-/// Memory: one tensor at a time is held beside those that the model has already, so the peak is little more than the model.
+/// Memory: one tensor at a time is held beside those that the model has already, so the peak is little more than the model. The file
+/// is hashed in a thread of its own beside.
 ///
 /// # Errors
 /// As [`load_vit`].
@@ -72,22 +65,48 @@ pub fn load_vit_watched<B: Backend>(
         config.validate()?;
     }
     let mut file = Container::open(path, options.nested.as_deref())?;
-    let bytes = std::fs::metadata(&file.path).map_or(0, |m| m.len());
-    watch(LoadProgress::Hashing { bytes });
-    let sha256 = sha256_file(&file.path)?;
-    let found = layout::find(&file, options.prefix.as_deref())?;
+    let hashed = file.path.clone();
+    std::thread::scope(|scope| {
+        let hash = scope.spawn(|| sha256_file(&hashed));
+        let loaded = read(&mut file, config, options, device, watch);
+        let hash = hash
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        match loaded {
+            Ok((vit, mut report)) => {
+                report.sha256 = hash;
+                Ok((vit, report))
+            }
+            Err(BackboneError::Mismatch(mut report)) => {
+                report.sha256 = hash;
+                Err(BackboneError::Mismatch(report))
+            }
+            Err(other) => Err(other),
+        }
+    })
+}
+
+/// The model of an open file; the report lacks the hash.
+fn read<B: Backend>(
+    file: &mut Container,
+    config: Option<&VitConfig>,
+    options: &LoadOptions,
+    device: &B::Device,
+    watch: &mut dyn FnMut(LoadProgress),
+) -> Result<(Vit<B>, LoadReport), BackboneError> {
+    let found = layout::find(file, options.prefix.as_deref())?;
     let Named {
         names,
         outside,
         added,
         factors,
-    } = found.named(&mut file);
+    } = found.named(file);
+    let file = &*file;
     let (config, config_source, assumed) =
-        configuration(&file, &names, found.layout, config, options)?;
+        configuration(file, &names, found.layout, config, options)?;
     config.validate()?;
     let preflight = Preflight {
-        file: &file,
-        sha256,
+        file,
         prefix: found.prefix,
         names: &names,
         outside: &outside,
@@ -99,9 +118,9 @@ pub fn load_vit_watched<B: Backend>(
     if !acceptable(&report, options) {
         return Err(BackboneError::Mismatch(Box::new(report)));
     }
-    check_positions(&file, &names, &report.config)?;
+    check_positions(file, &names, &report.config)?;
     let mut source = FileSource {
-        file: &file,
+        file,
         names: &names,
         added: &added,
         factors: &factors,
@@ -238,7 +257,7 @@ impl ParameterSource for FileSource<'_> {
         // Tables that are stored but not trained may make it more than the count of parameters.
         self.done = (self.done + shape.iter().product::<usize>() as u64).min(self.of);
         let (done, of) = (self.done, self.of);
-        (self.watch)(LoadProgress::Reading { done, of });
+        (self.watch)(LoadProgress { done, of });
         match stored {
             Some((key, entry)) => {
                 let mut values = self.file.read(key, entry)?;

@@ -13,7 +13,6 @@ use crate::VitConfig;
 /// Everything known before the comparison.
 pub(crate) struct Preflight<'a> {
     pub(crate) file: &'a Container,
-    pub(crate) sha256: String,
     pub(crate) prefix: String,
     pub(crate) names: &'a BTreeMap<String, String>,
     pub(crate) outside: &'a BTreeSet<String>,
@@ -23,11 +22,10 @@ pub(crate) struct Preflight<'a> {
 }
 
 impl Preflight<'_> {
-    /// Compares names, shapes and types.
+    /// Compares names, shapes and types; the hash of the file is not known yet.
     pub(crate) fn compare(self) -> LoadReport {
         let Self {
             file,
-            sha256,
             prefix,
             names,
             outside,
@@ -38,7 +36,7 @@ impl Preflight<'_> {
         let mut report = LoadReport {
             path: file.path.clone(),
             format: file.format,
-            sha256,
+            sha256: String::new(),
             bytes: file.len,
             nested: file.nested.clone(),
             prefix,

@@ -6,9 +6,7 @@ use anyhow::{Context, bail, ensure};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use indicatif::{ProgressBar, ProgressStyle};
-use rs_peft::vit_backbone::{
-    LoadOptions, LoadProgress, PositionTable, Preset, Vit, VitConfig, load_vit_watched,
-};
+use rs_peft::vit_backbone::{LoadOptions, PositionTable, Preset, Vit, VitConfig, load_vit_watched};
 
 use super::Args;
 use super::about::{About, Table};
@@ -34,14 +32,17 @@ impl<B: Backend> Model<B> {
             .map(|preset| with_frames(preset.config(), args.frames))
             .transpose()?;
         let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
-            "{bar:30} {percent} %  {eta} left  {msg}",
+            "{bar:30} {percent} %  {eta} left  loading the weights",
         )?);
         let (vit, report) = load_vit_watched::<A>(
             &args.weights,
             wanted.as_ref(),
             &LoadOptions::default(),
             device,
-            &mut |step| show(&bar, step),
+            &mut |step| {
+                bar.set_length(step.of);
+                bar.set_position(step.done);
+            },
         )?;
         bar.finish_and_clear();
         let config = report.config.clone();
@@ -124,18 +125,6 @@ impl<B: Backend> Model<B> {
             vit = vit.at_dates(&dates)?;
         }
         Ok(vit)
-    }
-}
-
-/// How far loading has come; small files are through before anything shows.
-fn show(bar: &ProgressBar, step: LoadProgress) {
-    match step {
-        LoadProgress::Hashing { .. } => bar.set_message("hashing the weights"),
-        LoadProgress::Reading { done, of } => {
-            bar.set_length(of);
-            bar.set_position(done);
-            bar.set_message("numbers of the model read");
-        }
     }
 }
 
