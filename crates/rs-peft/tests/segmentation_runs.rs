@@ -90,7 +90,13 @@ fn every_row_runs_and_trains_what_it_says() {
         let found = result(&row(name));
         assert_eq!(found.result.n_train, Some(5), "{name}");
         assert_eq!(found.result.n_test, Some(5), "{name}");
-        for metric in ["miou", "miou_present", "macro_f1", "accuracy", "iou_Water"] {
+        for metric in [
+            "miou",
+            "miou_present",
+            "macro_f1",
+            "accuracy",
+            "iou_ClearWater",
+        ] {
             assert!(
                 found.result.metrics.contains_key(metric),
                 "{name}: {metric}"
@@ -106,9 +112,9 @@ fn every_row_runs_and_trains_what_it_says() {
         );
         let head = found.parameters.head.unwrap();
         let expected = match name {
-            linear if linear.ends_with("linear") => 193 * 10,
-            "frozen_spectral" => narrow.count(192 + 44, 10),
-            _ => narrow.count(192, 10),
+            linear if linear.ends_with("linear") => 193 * 16,
+            "frozen_spectral" => narrow.count(192 + 44, 16),
+            _ => narrow.count(192, 16),
         };
         assert_eq!(head, expected as u64, "{name}");
         let count = found.parameters.trainable.unwrap() - head;
