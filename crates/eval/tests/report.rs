@@ -345,3 +345,35 @@ fn files_are_written_under_names_of_their_own() {
             .is_err()
     );
 }
+
+#[test]
+fn pixels_are_not_called_images() {
+    use eval::metric::PixelCounts;
+    let mut row = small(0, 2);
+    let classes: Vec<String> = ["dry", "wet"].map(String::from).to_vec();
+    for result in &mut row.results {
+        let mut counts = PixelCounts::new(&classes).unwrap();
+        counts.add(&[0, 1, 1, -1], &[0, 1, 0, 1]).unwrap();
+        let evaluation = counts.evaluate();
+        result.metrics = evaluation.metrics;
+        result.per_class = Some(evaluation.per_class);
+        result.confusion = Some(evaluation.confusion);
+        result.reliability = None;
+        result.n_test = Some(7);
+    }
+    row.experiment.metrics = vec!["miou".into(), "iou_wet".into()];
+    row.summarise();
+    assert!(row.has_pixels());
+    let table = one(std::slice::from_ref(&row));
+    let text = table.markdown();
+    assert!(
+        text.contains("IoU wet") && text.contains("pixels of 7 test images"),
+        "{text}"
+    );
+    assert!(!text.contains("one image is"));
+    let folder = tempfile::tempdir().unwrap();
+    let files = Report::new("t").write(&[row], folder.path()).unwrap();
+    let page = std::fs::read_to_string(files.html).unwrap();
+    assert!(page.contains("IoU per class") && page.contains("test pixels"));
+    assert!(!small(0, 2).has_pixels());
+}

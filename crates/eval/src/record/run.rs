@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{SeedResult, content_id};
+use crate::metric::names;
 use crate::stats::MetricSummary;
 
 /// Version of the format; raised when a field changes its meaning.
@@ -204,6 +205,12 @@ impl RunRecord {
     /// The id that `config` and `inputs` give.
     pub fn computed_id(&self) -> String {
         content_id(&self.config, &self.inputs)
+    }
+
+    /// Whether its results are about pixels: they have a mean IoU, and their per-class counts are pixels, not images.
+    pub fn has_pixels(&self) -> bool {
+        let mut results = self.results.iter();
+        results.any(|result| result.metrics.contains_key(names::MIOU))
     }
 
     /// Whether every seed asked for has a result.

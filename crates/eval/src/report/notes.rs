@@ -51,7 +51,11 @@ pub(super) fn of(
         .min()
     {
         let point = 100.0 / images.max(1) as f64;
-        if main.percent && images <= 500 {
+        if group.iter().any(|r| r.has_pixels()) {
+            notes.push(format!(
+                "Metrics are over all labelled pixels of {images} test images together; pixels of one image are no independent samples."
+            ));
+        } else if main.percent && images <= 500 {
             notes.push(format!(
                 "The test set has {images} images: one image is {point:.1} points of accuracy."
             ));
@@ -59,8 +63,13 @@ pub(super) fn of(
     }
     notes.extend(heads(group));
     if group.iter().any(|r| r.cost.forward_flops.is_some()) {
+        let one = if group.iter().any(|r| r.has_pixels()) {
+            "window"
+        } else {
+            "image"
+        };
         notes.push(format!(
-            "{FLOPS}: forward pass of one image through backbone and adapter, two per multiply-add of its matrix products, by \
+            "{FLOPS}: forward pass of one {one} through backbone and adapter, two per multiply-add of its matrix products, by \
              formula; adapters are not merged."
         ));
     }

@@ -1,4 +1,4 @@
-//! Fold-outs with numbers: F1 per class, and everything about the paired differences.
+//! Fold-outs with numbers: F1 (or IoU) per class, and everything about the paired differences.
 
 use crate::metric::names::style;
 use crate::record::RunRecord;
@@ -7,7 +7,7 @@ use crate::report::number::{self, ABSENT};
 use crate::stats::{Interval, mean};
 use crate::svg::escape;
 
-/// F1 per class and method, from the per-class tables of all seeds; empty when no row has them, or they name different classes.
+/// F1 per class and method, IoU where classes are of pixels, from the per-class tables of all seeds; empty when no row has them, or they name different classes.
 pub(super) fn per_class(table: &ResultTable, records: &[RunRecord]) -> String {
     let with: Vec<(&str, &RunRecord)> = table
         .rows
@@ -46,7 +46,13 @@ pub(super) fn per_class(table: &ResultTable, records: &[RunRecord]) -> String {
         .iter()
         .map(|(method, _)| format!("<th scope=\"col\" class=\"num\">{}</th>", escape(method)))
         .collect();
-    let f1 = style("macro_f1");
+    let pixels = with.iter().all(|(_, record)| record.has_pixels());
+    let (score_name, counted) = if pixels {
+        ("IoU", "test pixels")
+    } else {
+        ("F1", "test images")
+    };
+    let percent = style("macro_f1");
     let mut body = String::new();
     for (c, class) in classes.iter().enumerate() {
         let scores = |record: &RunRecord| {
@@ -63,8 +69,12 @@ pub(super) fn per_class(table: &ResultTable, records: &[RunRecord]) -> String {
         let cells: String = with
             .iter()
             .map(|(_, record)| {
-                let values: Vec<f64> = scores(record).iter().filter_map(|score| score.f1).collect();
-                let text = mean(&values).map_or(ABSENT.into(), |value| number::score(value, &f1));
+                let values: Vec<f64> = scores(record)
+                    .iter()
+                    .filter_map(|score| if pixels { score.iou } else { score.f1 })
+                    .collect();
+                let text =
+                    mean(&values).map_or(ABSENT.into(), |value| number::score(value, &percent));
                 format!("<td class=\"num\">{text}</td>")
             })
             .collect();
@@ -75,8 +85,8 @@ pub(super) fn per_class(table: &ResultTable, records: &[RunRecord]) -> String {
         ));
     }
     format!(
-        "<details><summary>F1 per class</summary>\n<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>F1 in percent, mean over \
-         seeds in which it is defined</caption>\n<thead><tr><th scope=\"col\">class</th><th scope=\"col\" class=\"num\">test images, \
+        "<details><summary>{score_name} per class</summary>\n<div class=\"scroll\" tabindex=\"0\"><table>\n<caption>{score_name} in percent, mean over \
+         seeds in which it is defined</caption>\n<thead><tr><th scope=\"col\">class</th><th scope=\"col\" class=\"num\">{counted}, \
          all seeds</th>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div></details>\n"
     )
 }
