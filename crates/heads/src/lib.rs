@@ -1,9 +1,11 @@
 //! Task heads over backbone features, and their losses.
 //!
-//! Three things live here, and none of them knows which backbone or adapter made its input:
+//! Four things live here, and none of them knows which backbone or adapter made its input:
 //!
 //! - [`LinearHead`]: a burn module, trained together with an adapter by the `training` crate;
-//! - [`loss`]: cross-entropy with ignore index, class weights and label smoothing;
+//! - [`loss`]: cross-entropy with ignore index, class weights and label smoothing; losses of the long-tail literature; debLoRA's
+//!   distance to calibrated features;
+//! - [`LowRankMap`]: a trained low-rank residual over features;
 //! - [`probe`]: classifiers fitted on the host over frozen features (multinomial logistic regression and
 //!   nearest neighbours). They see slices of numbers and no tensor type, so every backend shares them.
 //!
@@ -22,11 +24,17 @@
 mod error;
 mod linear;
 pub mod loss;
+mod low_rank_map;
 pub mod probe;
 
 pub use error::HeadError;
 pub use linear::{HeadArrays, LinearHead, LinearHeadConfig};
-pub use loss::{ClassWeights, CrossEntropy, CrossEntropyConfig, Targets};
+pub use loss::{
+    CalibrationLoss, CalibrationLossConfig, ClassWeights, CrossEntropy, CrossEntropyConfig,
+    ImbalanceLoss, ImbalanceLossConfig, Targets, agreement,
+};
+pub use low_rank_map::{LowRankMap, LowRankMapConfig};
 pub use probe::{
-    FeatureTable, KnnConfig, KnnMetric, KnnProbe, LogisticConfig, LogisticProbe, Standardiser,
+    Experts, FeatureTable, KnnConfig, KnnMetric, KnnProbe, LogisticConfig, LogisticProbe,
+    ResidualBranches, Standardiser,
 };
