@@ -4,6 +4,8 @@ use std::path::Path;
 
 use deflect::PixelSetConfig;
 use eval::record::{DataKind, PaperValue};
+use heads::ImbalanceLossConfig;
+use peft_lora::MethodConfig;
 use serde::{Deserialize, Serialize};
 use vit_backbone::PatchEmbedInit;
 
@@ -218,6 +220,13 @@ pub struct TrainConfig {
     /// Weight classes inversely to their frequency in the loss.
     #[serde(default)]
     pub balanced_loss: bool,
+    /// Another loss than cross-entropy, on a long-tailed split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<ImbalanceLossConfig>,
+    /// Weight classes by their effective number with this beta during the last fifth of the epochs (deferred re-weighting), on a
+    /// long-tailed split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred_beta: Option<f64>,
 }
 
 impl Experiment {
@@ -329,11 +338,39 @@ impl Experiment {
                 "at least one metric, e.g. accuracy",
             );
         }
-        if self.probe.is_some() && self.method != Method::FROZEN {
+        let tuned = self.method != Method::FROZEN;
+        if self.probe.is_some() && tuned && !split_is_long_tailed {
             return fail(
                 "probe",
                 self.method.name().into(),
                 "method = \"frozen\", as a probe judges frozen features",
+            );
+        }
+        if let Some(ProbeConfig::LongTail(recipe)) = &self.probe
+            && let Some((key, found, expected)) = recipe.fault()
+        {
+            return fail(key, found, expected);
+        }
+        let lora = matches!(
+            self.method,
+            Method::Weights(MethodConfig::Lora(_) | MethodConfig::Dora(_))
+        );
+        if split_is_long_tailed && tuned && (!lora || self.train.augment || self.train_patch_embed)
+        {
+            return fail(
+                "method",
+                self.method.name().into(),
+                "frozen, or lora or dora with train.augment = false and train_patch_embed = false: on a long-tailed split blocks \
+                 before the first adapted one are run once",
+            );
+        }
+        if !split_is_long_tailed
+            && (self.train.loss.is_some() || self.train.deferred_beta.is_some())
+        {
+            return fail(
+                "train.loss",
+                format!("{:?}", self.train.loss),
+                "absent, as data.split.kind is not long_tailed",
             );
         }
         let reads = self.spectral_head.is_some() || matches!(self.method, Method::Deflect(_));
