@@ -7,7 +7,8 @@ use std::time::Duration;
 use eval::metric::names;
 use rs_peft::experiment::{
     Apply, Balance, CalibratedRows, CalibrationMode, Catalog, DbscanRows, LearnedMap,
-    LongTailProbe, LongTailSplit, MapPlace, Method, ProbeConfig, Row, SplitConfig, TailRows,
+    LongTailProbe, LongTailSplit, MapPlace, Method, NaturalLongTail, ProbeConfig, Row, SplitConfig,
+    TailRows,
 };
 use rs_peft::run::{SeedOutput, SeedRun};
 use rs_peft::{BackendKind, RunError, dispatch};
@@ -372,4 +373,27 @@ fn recipes_that_make_no_sense_are_refused_by_key() {
         };
     };
     assert!(fault(&sade).contains("test_time"));
+}
+
+#[test]
+fn a_set_that_is_long_tailed_by_itself_needs_no_drawing() {
+    let features = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut asked = row(|_| ());
+    let natural = |test| NaturalLongTail {
+        test,
+        validation: 0.25,
+        head: 3,
+        tail: 4,
+    };
+    asked.experiment.data.split = SplitConfig::NaturalLongTail(natural(Some(0.25)));
+    asked.experiment.validate(Path::new("row")).unwrap();
+    let out = run(&asked, folder.path(), features.path()).unwrap();
+    assert_eq!(
+        (out.result.n_train, out.result.n_test),
+        (Some(120), Some(60))
+    );
+    // The synthetic set has no published parts.
+    asked.experiment.data.split = SplitConfig::NaturalLongTail(natural(None));
+    assert!(run(&asked, folder.path(), features.path()).is_err());
 }

@@ -9,7 +9,7 @@ use peft_lora::MethodConfig;
 use serde::{Deserialize, Serialize};
 use vit_backbone::PatchEmbedInit;
 
-use super::{ExperimentError, LongTailProbe, LongTailSplit, Method};
+use super::{ExperimentError, LongTailProbe, LongTailSplit, Method, NaturalLongTail};
 
 /// One row of a table: data, input, backbone, method, training, seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,6 +106,19 @@ pub enum SplitConfig {
     Published,
     /// A long-tailed training part, a balanced test part and a validation part, for `probe.kind = "long_tail"`.
     LongTailed(LongTailSplit),
+    /// The parts of a set that is long-tailed by itself, for `probe.kind = "long_tail"`.
+    NaturalLongTail(NaturalLongTail),
+}
+
+impl SplitConfig {
+    /// Numbers of head and tail classes, of a long-tailed split.
+    pub fn groups(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::LongTailed(division) => Some((division.head, division.tail)),
+            Self::NaturalLongTail(division) => Some((division.head, division.tail)),
+            Self::Holdout { .. } | Self::Repeated { .. } | Self::Published => None,
+        }
+    }
 }
 
 /// A probe of frozen features that needs no training loop.
@@ -296,18 +309,25 @@ impl Experiment {
             SplitConfig::LongTailed(LongTailSplit { held_out, .. }) => {
                 vec![("data.split.held_out", held_out)]
             }
+            SplitConfig::NaturalLongTail(NaturalLongTail {
+                test, validation, ..
+            }) => {
+                let test = test.map(|test| ("data.split.test", test));
+                let validation = ("data.split.validation", validation);
+                test.into_iter().chain([validation]).collect()
+            }
         };
         for &(key, value) in shares {
             if !share(value) || value == 0.0 {
                 return fail(key, value.to_string(), "a share above 0, up to 1");
             }
         }
-        let split_is_long_tailed = matches!(self.data.split, SplitConfig::LongTailed(_));
+        let split_is_long_tailed = self.data.split.groups().is_some();
         if split_is_long_tailed != matches!(self.probe, Some(ProbeConfig::LongTail(_))) {
             return fail(
                 "probe.kind",
                 format!("{:?}", self.probe),
-                "long_tail exactly where data.split.kind is long_tailed",
+                "long_tail exactly where data.split.kind is long_tailed or natural_long_tail",
             );
         }
         if self.input.bands.is_empty() || self.input.known > self.input.bands.len() {
@@ -370,7 +390,7 @@ impl Experiment {
             return fail(
                 "train.loss",
                 format!("{:?}", self.train.loss),
-                "absent, as data.split.kind is not long_tailed",
+                "absent, as data.split.kind is neither long_tailed nor natural_long_tail",
             );
         }
         let reads = self.spectral_head.is_some() || matches!(self.method, Method::Deflect(_));

@@ -30,6 +30,25 @@ pub struct LongTailSplit {
     pub tail: usize,
 }
 
+/// A data set that is long-tailed by itself: nothing is left out of its training part.
+///
+/// Without `test` the published parts are used: `train`, and `test` or else `val` as the test part, as the released code of debLoRA
+/// does; the published `val`, where there is a `test` too, is the validation part. Whatever part is lacking, the run's seed draws.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NaturalLongTail {
+    /// Share of all images in a test part that the run's seed draws, 0 to 1; absent: the published one.
+    #[serde(default)]
+    pub test: Option<f64>,
+    /// Share in a validation part that the seed draws, where none is published, 0 to 1: of all images beside a drawn test part,
+    /// otherwise of the published training part.
+    pub validation: f64,
+    /// How many of the largest classes are the head.
+    pub head: usize,
+    /// How many of the smallest classes are the tail.
+    pub tail: usize,
+}
+
 /// A linear probe of frozen features of a long-tailed training part.
 ///
 /// Features are standardised with statistics of the training part as it was drawn; rows are added and centres found in that space.

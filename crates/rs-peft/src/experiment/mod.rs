@@ -15,7 +15,7 @@ pub use config::{
 pub use error::ExperimentError;
 pub use long_tail::{
     Apply, Balance, CalibratedRows, CalibrationMode, DbscanRows, LearnedMap, LongTailProbe,
-    LongTailSplit, MapPlace, Prior, TailRows,
+    LongTailSplit, MapPlace, NaturalLongTail, Prior, TailRows,
 };
 pub use method::{DeflectMethod, Method};
 pub use resolve::{content_hash, merge};

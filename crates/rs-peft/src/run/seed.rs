@@ -26,7 +26,7 @@ use super::predictions::Predictions;
 use super::view::View;
 use super::{Adapter, Provenance, RunError, data, spectral, train};
 use crate::backend::BackendTask;
-use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig, SplitConfig};
+use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig};
 
 /// Most bytes of decoded pixels kept in memory.
 const PIXEL_CACHE_BYTES: u64 = 8 << 30;
@@ -122,10 +122,10 @@ impl BackendTask for SeedRun<'_> {
             self.seed,
             &device,
         )?;
-        if let (SplitConfig::LongTailed(division), Some(ProbeConfig::LongTail(recipe))) =
-            (&experiment.data.split, &experiment.probe)
+        if let (Some(groups), Some(ProbeConfig::LongTail(recipe))) =
+            (experiment.data.split.groups(), &experiment.probe)
         {
-            let asked = (division, recipe);
+            let asked = (groups, recipe);
             return self.long_tailed(asked, dataset, &split, &base, &device, started);
         }
         let samples = self.samples(dataset, &split, &base)?;

@@ -36,7 +36,7 @@ use super::predictions::Predictions;
 use super::seed::{Samples, SeedOutput, SeedRun};
 use super::view::View;
 use super::{RunError, data};
-use crate::experiment::{Balance, LongTailProbe, LongTailSplit, MapPlace, Method};
+use crate::experiment::{Balance, LongTailProbe, MapPlace, Method};
 use crate::hex::hex;
 use fit::{Parts, fit};
 use learn::Encoder;
@@ -58,7 +58,7 @@ impl SeedRun<'_> {
     /// Runs one seed of a long-tailed row. `started` is the clock at its start.
     pub(super) fn long_tailed<B: AutodiffBackend>(
         &self,
-        (division, recipe): (&LongTailSplit, &LongTailProbe),
+        ((head_classes, tail_classes), recipe): ((usize, usize), &LongTailProbe),
         dataset: Arc<dyn Dataset>,
         split: &Split,
         base: &Backbone<B>,
@@ -88,7 +88,7 @@ impl SeedRun<'_> {
         ];
         let drawn = raw[0].counts(classes.len());
         let counts: Vec<u64> = drawn.iter().map(|&n| n as u64).collect();
-        let groups = ClassGroups::by_training_rank(&counts, division.head, division.tail)?;
+        let groups = ClassGroups::by_training_rank(&counts, head_classes, tail_classes)?;
         let group = |name: &str| {
             let found = groups.groups().iter().find(|group| group.name == name);
             found.map_or(Vec::new(), |group| group.classes.clone())
