@@ -105,18 +105,15 @@ impl ScatterPlot {
             if index == 0 {
                 frame.y_axis(&mut canvas, &y, &self.axes[1]);
             }
-            frame.x_axis(&mut canvas, &x, &self.axes[0], index == 0);
+            frame.x_axis(&mut canvas, &x, &self.axes[0], true);
             for series in series {
                 for point in &series.points {
                     let at = (x.at(point[0]), y.at(point[1]));
                     let ink = Ink::Series(series.colour);
-                    canvas.marker(
-                        at,
-                        series.radius(),
-                        series.marker(),
-                        ink,
-                        Some(&series.label),
-                    );
+                    // A text on every point would be most of the file.
+                    let text = matches!(series.weight, ScatterWeight::Landmark(_));
+                    let tooltip = text.then_some(series.label.as_str());
+                    canvas.marker(at, series.radius(), series.marker(), ink, tooltip);
                 }
             }
         }

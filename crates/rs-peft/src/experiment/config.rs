@@ -136,7 +136,7 @@ pub enum ProbeConfig {
         k: usize,
     },
     /// Logistic regression on a long-tailed training part; needs `data.split.kind = "long_tailed"`.
-    LongTail(LongTailProbe),
+    LongTail(Box<LongTailProbe>),
 }
 
 /// What of the images reaches the backbone.

@@ -312,7 +312,7 @@ pub enum MapPlace {
         rank: usize,
         /// Numerator of the factor `alpha / rank`.
         alpha: f64,
-        /// One residual per tail class (class-wise LoRA), weighed by the probability of the class under a plain probe of the
+        /// One residual per tail class (class-wise LoRA), weighed by the probability of the class under a logit-adjusted probe of the
         /// unmapped features, in training and test alike; a row that is surely of another class stays where it is.
         #[serde(default)]
         per_class: bool,

@@ -125,7 +125,7 @@ impl BackendTask for SeedRun<'_> {
         if let (Some(groups), Some(ProbeConfig::LongTail(recipe))) =
             (experiment.data.split.groups(), &experiment.probe)
         {
-            let asked = (groups, recipe);
+            let asked = (groups, recipe.as_ref());
             return self.long_tailed(asked, dataset, &split, &base, &device, started);
         }
         let samples = self.samples(dataset, &split, &base)?;

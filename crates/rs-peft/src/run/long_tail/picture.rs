@@ -50,12 +50,17 @@ pub(super) fn draw(
     };
     let mut landmarks = vec![
         landmark(
-            "mean of validation rows",
+            &format!("{}, mean of validation rows", parts.classes[tail]),
             &mean(&parts.validation, tail),
             2,
             &pca,
         )?,
-        landmark("mean of training rows", &mean(&parts.train, tail), 4, &pca)?,
+        landmark(
+            &format!("{}, mean of training rows", parts.classes[tail]),
+            &mean(&parts.train, tail),
+            4,
+            &pca,
+        )?,
     ];
     let mut calibrated = None;
     if let Some(config) = config {
@@ -64,7 +69,12 @@ pub(super) fn draw(
         let clusters = cluster(config, &features, &classes, seed)?;
         let centres = debiased(&clusters, &features, &classes)?;
         if let Some(centre) = centres.of(tail) {
-            landmarks.push(landmark("de-biased centre", centre, 3, &pca)?);
+            landmarks.push(landmark(
+                &format!("{}, de-biased centre", parts.classes[tail]),
+                centre,
+                3,
+                &pca,
+            )?);
         }
         let mut rng = stream(&["calibration", &seed.to_string()]);
         let targets =
@@ -105,14 +115,15 @@ pub(super) fn draw(
                 0,
                 ScatterWeight::Point,
             )?,
-            series(
-                format!("{}, training", names.0),
-                &train,
-                6,
-                ScatterWeight::Point,
-            )?,
         ];
         all.extend(landmarks.iter().cloned());
+        // The few rows that it is about lie on top.
+        all.push(series(
+            format!("{}, training", names.0),
+            &train,
+            6,
+            ScatterWeight::Point,
+        )?);
         Ok::<_, RunError>(all)
     };
     let before = panel(
