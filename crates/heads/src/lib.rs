@@ -4,7 +4,9 @@
 //!
 //! - [`LinearHead`]: a burn module, trained together with an adapter by the `training` crate;
 //! - [`segmentation`]: UPerNet and a linear control, which give a class per pixel from maps of chosen blocks;
-//! - [`loss`]: cross-entropy with ignore index, class weights and label smoothing; Dice;
+//! - [`loss`]: cross-entropy with ignore index, class weights and label smoothing; Dice; losses of the long-tail literature; debLoRA's
+//!   distance to calibrated features;
+//! - [`LowRankMap`]: a trained low-rank residual over features;
 //! - [`probe`]: classifiers fitted on the host over frozen features (multinomial logistic regression and
 //!   nearest neighbours). They see slices of numbers and no tensor type, so every backend shares them.
 //!
@@ -23,13 +25,19 @@
 mod error;
 mod linear;
 pub mod loss;
+mod low_rank_map;
 pub mod probe;
 pub mod segmentation;
 
 pub use error::HeadError;
 pub use linear::{HeadArrays, LinearHead, LinearHeadConfig};
-pub use loss::{ClassWeights, CrossEntropy, CrossEntropyConfig, Dice, Targets};
+pub use loss::{
+    CalibrationLoss, CalibrationLossConfig, ClassWeights, CrossEntropy, CrossEntropyConfig, Dice,
+    ImbalanceLoss, ImbalanceLossConfig, Targets, agreement,
+};
+pub use low_rank_map::{LowRankMap, LowRankMapConfig};
 pub use probe::{
-    FeatureTable, KnnConfig, KnnMetric, KnnProbe, LogisticConfig, LogisticProbe, Standardiser,
+    Experts, FeatureTable, KnnConfig, KnnMetric, KnnProbe, LogisticConfig, LogisticProbe,
+    ResidualBranches, Standardiser,
 };
 pub use segmentation::{SegmentationHead, SegmentationHeadConfig, UperNetConfig};

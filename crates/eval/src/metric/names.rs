@@ -36,6 +36,23 @@ pub const DISTANCE_CALIBRATED: &str = "distance_calibrated";
 /// Share of the tail classes whose de-biased centre is nearer to the validation mean than the training mean is.
 pub const DEBIASED_NEARER: &str = "debiased_nearer";
 
+/// Scale of a cosine classifier, where it was chosen on a validation part.
+pub const SCALE: &str = "scale";
+/// Mean distance over which a learned map moves validation features of head classes, in standardised units.
+pub const DISPLACEMENT_HEAD: &str = "displacement_head";
+/// The same for tail classes.
+pub const DISPLACEMENT_TAIL: &str = "displacement_tail";
+/// Mean cosine distance between the centres of the classes, on validation features.
+pub const COSINE_BETWEEN: &str = "cosine_between";
+/// Mean over the classes of the cosine distance between rows and the centre of their class, on validation features.
+pub const COSINE_WITHIN: &str = "cosine_within";
+/// Log-volume per axis of the head's training features less that of the tail's.
+pub const VOLUME_HEAD_TAIL: &str = "volume_head_tail";
+/// Share of the tail's validation features whose density under the head is larger than under the tail.
+pub const TAIL_IN_HEAD: &str = "tail_in_head";
+/// Mean share of head rows among the nearest training rows of the tail's validation rows.
+pub const HEAD_NEIGHBOURS: &str = "head_neighbours";
+
 /// Name of the F1 of class group `group`, e.g. `f1_tail_official`.
 pub fn group_f1(group: &str, official: bool) -> String {
     format!("f1_{group}_{}", if official { "official" } else { "clean" })
@@ -83,6 +100,14 @@ pub fn style(name: &str) -> MetricStyle {
         DISTANCE_CALIBRATED => of("calibrated mean to validation mean", false, false),
         DEBIASED_NEARER => of("de-biased centre nearer", true, true),
         _ if name.starts_with("iou_") => of(&format!("IoU {}", &name[4..]), true, true),
+        SCALE => of("scale of cosines", false, false),
+        DISPLACEMENT_HEAD => of("displacement of the head", false, false),
+        DISPLACEMENT_TAIL => of("displacement of the tail", false, true),
+        COSINE_BETWEEN => of("cosine distance between classes", false, true),
+        COSINE_WITHIN => of("cosine distance within classes", false, false),
+        VOLUME_HEAD_TAIL => of("log-volume of head over tail", false, false),
+        TAIL_IN_HEAD => of("tail in the head's region", true, false),
+        HEAD_NEIGHBOURS => of("head rows among neighbours of the tail", true, false),
         _ => match name
             .strip_prefix("f1_")
             .and_then(|rest| rest.rsplit_once('_'))

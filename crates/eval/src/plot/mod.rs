@@ -6,6 +6,7 @@ mod frame;
 mod heatmap;
 mod parameters;
 mod reliability;
+mod scatter;
 
 pub use curves::{CurvePlot, CurveSeries};
 pub use differences::{DifferencePlot, DifferenceRow};
@@ -13,3 +14,4 @@ pub use frame::Colour;
 pub use heatmap::{MAX_HEATMAP_CLASSES, heatmap};
 pub use parameters::{ParameterPlot, ParameterPoint};
 pub use reliability::reliability_plot;
+pub use scatter::{ScatterPlot, ScatterSeries, ScatterWeight};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{ExampleSet, Figure, ResultTable, figures, html, markdown, tables};
+use super::{ExampleSet, Figure, Picture, ResultTable, figures, html, markdown, tables};
 use crate::EvalError;
 use crate::record::{RunRecord, write_atomically};
 use crate::svg::Theme;
@@ -18,6 +18,8 @@ pub struct Report {
     pub baseline: String,
     /// Example images.
     pub examples: Vec<ExampleSet>,
+    /// Pictures shown under their experiments.
+    pub pictures: Vec<Picture>,
 }
 
 /// The files of a written report.
@@ -32,13 +34,14 @@ pub struct ReportFiles {
 }
 
 impl Report {
-    /// A report without introduction and examples, compared with the row `frozen`.
+    /// A report without introduction, examples and pictures, compared with the row `frozen`.
     pub fn new(title: &str) -> Self {
         Self {
             title: title.into(),
             introduction: Vec::new(),
             baseline: "frozen".into(),
             examples: Vec::new(),
+            pictures: Vec::new(),
         }
     }
 

@@ -79,7 +79,7 @@ impl ClassWeights {
 }
 
 /// The counts of classes none of which is empty.
-fn needed<'a>(
+pub(crate) fn needed<'a>(
     counts: Option<&'a [usize]>,
     value: &str,
     classes: usize,

@@ -12,6 +12,6 @@ mod table;
 
 pub use knn::{KnnConfig, KnnMetric, KnnPrediction, KnnProbe};
 pub use lbfgs::{LbfgsConfig, LbfgsReport, minimise};
-pub use logistic::{LogisticConfig, LogisticProbe};
+pub use logistic::{Experts, LogisticConfig, LogisticProbe, ResidualBranches};
 pub use standardise::Standardiser;
 pub use table::FeatureTable;

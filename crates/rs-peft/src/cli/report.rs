@@ -7,7 +7,7 @@ use anyhow::Context;
 use rs_peft::eval::record::{RunRecord, read_records, write_atomically};
 use rs_peft::eval::report::Report;
 use rs_peft::experiment::Catalog;
-use rs_peft::run::{PlannedRow, collect, examples, plan};
+use rs_peft::run::{PlannedRow, collect, examples, pictures, plan};
 
 use super::provenance::provenance;
 use super::repro::{Common, selected};
@@ -38,6 +38,9 @@ pub(super) fn write_report(
         }
     }
     let mut report = new_report();
+    for (row, record) in &found {
+        report.pictures.extend(pictures(row, record)?);
+    }
     let mut tables: Vec<&str> = found.iter().map(|(row, _)| row.row.table()).collect();
     tables.dedup();
     for table in tables {

@@ -4,11 +4,15 @@ use std::path::Path;
 
 use deflect::PixelSetConfig;
 use eval::record::{DataKind, PaperValue};
+use heads::ImbalanceLossConfig;
+use peft_lora::MethodConfig;
 use serde::{Deserialize, Serialize};
 use training::ScheduleConfig;
 use vit_backbone::PatchEmbedInit;
 
-use super::{ExperimentError, LongTailProbe, LongTailSplit, Method, SegmentationConfig};
+use super::{
+    ExperimentError, LongTailProbe, LongTailSplit, Method, NaturalLongTail, SegmentationConfig,
+};
 
 /// One row of a table: data, input, backbone, method, training, seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +123,19 @@ pub enum SplitConfig {
     Published,
     /// A long-tailed training part, a balanced test part and a validation part, for `probe.kind = "long_tail"`.
     LongTailed(LongTailSplit),
+    /// The parts of a set that is long-tailed by itself, for `probe.kind = "long_tail"`.
+    NaturalLongTail(NaturalLongTail),
+}
+
+impl SplitConfig {
+    /// Numbers of head and tail classes, of a long-tailed split.
+    pub fn groups(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::LongTailed(division) => Some((division.head, division.tail)),
+            Self::NaturalLongTail(division) => Some((division.head, division.tail)),
+            Self::Holdout { .. } | Self::Repeated { .. } | Self::Published => None,
+        }
+    }
 }
 
 /// A probe of frozen features that needs no training loop.
@@ -136,7 +153,7 @@ pub enum ProbeConfig {
         k: usize,
     },
     /// Logistic regression on a long-tailed training part; needs `data.split.kind = "long_tailed"`.
-    LongTail(LongTailProbe),
+    LongTail(Box<LongTailProbe>),
 }
 
 /// What of the images reaches the backbone.
@@ -245,6 +262,13 @@ pub struct TrainConfig {
     /// Let biases and norms decay too, as PyTorch's optimisers do unless they are told otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decay_vectors: bool,
+    /// Another loss than cross-entropy, on a long-tailed split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<ImbalanceLossConfig>,
+    /// Weight classes by their effective number with this beta during the last fifth of the epochs (deferred re-weighting), on a
+    /// long-tailed split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferred_beta: Option<f64>,
 }
 
 /// How the learning rate falls.
@@ -339,18 +363,25 @@ impl Experiment {
             SplitConfig::LongTailed(LongTailSplit { held_out, .. }) => {
                 vec![("data.split.held_out", held_out)]
             }
+            SplitConfig::NaturalLongTail(NaturalLongTail {
+                test, validation, ..
+            }) => {
+                let test = test.map(|test| ("data.split.test", test));
+                let validation = ("data.split.validation", validation);
+                test.into_iter().chain([validation]).collect()
+            }
         };
         for &(key, value) in shares {
             if !share(value) || value == 0.0 {
                 return fail(key, value.to_string(), "a share above 0, up to 1");
             }
         }
-        let split_is_long_tailed = matches!(self.data.split, SplitConfig::LongTailed(_));
+        let split_is_long_tailed = self.data.split.groups().is_some();
         if split_is_long_tailed != matches!(self.probe, Some(ProbeConfig::LongTail(_))) {
             return fail(
                 "probe.kind",
                 format!("{:?}", self.probe),
-                "long_tail exactly where data.split.kind is long_tailed",
+                "long_tail exactly where data.split.kind is long_tailed or natural_long_tail",
             );
         }
         if self.input.bands.is_empty() || self.input.known > self.input.bands.len() {
@@ -429,11 +460,39 @@ impl Experiment {
                 "at least one metric, e.g. accuracy",
             );
         }
-        if self.probe.is_some() && self.method != Method::FROZEN {
+        let tuned = self.method != Method::FROZEN;
+        if self.probe.is_some() && tuned && !split_is_long_tailed {
             return fail(
                 "probe",
                 self.method.name().into(),
                 "method = \"frozen\", as a probe judges frozen features",
+            );
+        }
+        if let Some(ProbeConfig::LongTail(recipe)) = &self.probe
+            && let Some((key, found, expected)) = recipe.fault()
+        {
+            return fail(key, found, expected);
+        }
+        let lora = matches!(
+            self.method,
+            Method::Weights(MethodConfig::Lora(_) | MethodConfig::Dora(_))
+        );
+        if split_is_long_tailed && tuned && (!lora || self.train.augment || self.train_patch_embed)
+        {
+            return fail(
+                "method",
+                self.method.name().into(),
+                "frozen, or lora or dora with train.augment = false and train_patch_embed = false: on a long-tailed split blocks \
+                 before the first adapted one are run once",
+            );
+        }
+        if !split_is_long_tailed
+            && (self.train.loss.is_some() || self.train.deferred_beta.is_some())
+        {
+            return fail(
+                "train.loss",
+                format!("{:?}", self.train.loss),
+                "absent, as data.split.kind is neither long_tailed nor natural_long_tail",
             );
         }
         let reads = self.spectral_head.is_some() || matches!(self.method, Method::Deflect(_));

@@ -15,7 +15,8 @@ pub use config::{
 };
 pub use error::ExperimentError;
 pub use long_tail::{
-    Balance, CalibratedRows, CalibrationMode, LongTailProbe, LongTailSplit, Prior, TailRows,
+    Apply, Balance, CalibratedRows, CalibrationMode, DbscanRows, LearnedMap, LongTailProbe,
+    LongTailSplit, MapPlace, NaturalLongTail, Prior, TailRows,
 };
 pub use method::{DeflectMethod, Method};
 pub use resolve::{content_hash, merge};

@@ -88,6 +88,27 @@ where
     )?)
 }
 
+/// Features of samples mirrored left to right, in their order, without gradients and adapter.
+pub(crate) fn mirrored_features<B: Backend>(
+    samples: &Samples,
+    indices: &[usize],
+    readout: &Readout,
+    base: &Vit<B>,
+    device: &B::Device,
+) -> Result<FeatureMatrix, RunError> {
+    let batches = loader(samples, indices.to_vec(), INFERENCE_BATCH, false, None)?.epoch(0);
+    let batches = batches.map(|batch| batch.map_err(BoxError::from));
+    Ok(extract::<B, _>(
+        batches,
+        indices.len(),
+        FEATURE_BYTES,
+        |batch: Batch| {
+            let images = image_tensor::<B>(&batch, device).flip([3]);
+            Ok(readout.features(base, &(), images))
+        },
+    )?)
+}
+
 /// Rows of a feature matrix as batches `[rows, dim]` in a given order.
 pub(crate) fn rows<B: Backend>(
     matrix: &FeatureMatrix,

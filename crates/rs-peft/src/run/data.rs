@@ -11,7 +11,7 @@ use rs_datasets::{
 
 use super::RunError;
 use super::segmentation::Tiled;
-use crate::experiment::{DataConfig, LongTailSplit, SplitConfig};
+use crate::experiment::{DataConfig, LongTailSplit, NaturalLongTail, SplitConfig};
 
 /// Seed of the synthetic scenes; the split is what a run's seed draws.
 const SCENES: u64 = 20_26;
@@ -101,7 +101,63 @@ pub(crate) fn split(
             fixed.label_fraction("train", &table, *label_fraction, seed)?
         }
         SplitConfig::LongTailed(config) => long_tailed(row, config, table, &name, seed, folder)?,
+        SplitConfig::NaturalLongTail(config) => natural(config, dataset, &table, &name, seed)?,
     })
+}
+
+/// Parts `train`, `validation` and `test` of a set that is long-tailed by itself.
+fn natural(
+    config: &NaturalLongTail,
+    dataset: &dyn Dataset,
+    table: &LabelTable,
+    name: &str,
+    seed: u64,
+) -> Result<Split, RunError> {
+    if let Some(test) = config.test {
+        let train = 1.0 - test - config.validation;
+        let shares = [
+            ("test", test),
+            ("validation", config.validation),
+            ("train", train),
+        ];
+        return Ok(stratified(table, name, &shares, seed)?);
+    }
+    let published = Split::published(dataset)?;
+    let has = |part: &str| published.parts().any(|(name, _)| name == part);
+    let held = if has("val") { "val" } else { "validation" };
+    let mut parts: Vec<(String, Vec<String>)> = Vec::new();
+    let mut take = |name: &str, part: &str| -> Result<(), RunError> {
+        parts.push((name.into(), published.part(part)?.to_vec()));
+        Ok(())
+    };
+    if has("test") && has(held) {
+        take("test", "test")?;
+        take("validation", held)?;
+        take("train", "train")?;
+    } else {
+        take("test", if has("test") { "test" } else { held })?;
+        // Of the training part alone.
+        let train: HashSet<&str> = published
+            .part("train")?
+            .iter()
+            .map(String::as_str)
+            .collect();
+        let table = table.filter(|id| train.contains(id))?;
+        let shares = [
+            ("validation", config.validation),
+            ("train", 1.0 - config.validation),
+        ];
+        let drawn = stratified(&table, name, &shares, seed)?;
+        for part in ["validation", "train"] {
+            parts.push((part.into(), drawn.part(part)?.to_vec()));
+        }
+    }
+    Ok(Split::new(
+        name,
+        "published, long-tailed",
+        Some(seed),
+        parts,
+    )?)
 }
 
 /// Parts `train` (long-tailed), `test` (balanced) and `validation` (the rest of the hold-out).
@@ -143,7 +199,9 @@ pub(crate) fn pool(
     let reserve = match &config.split {
         SplitConfig::Holdout { reserve, .. } => reserve.as_ref(),
         SplitConfig::LongTailed(division) => division.reserve.as_ref(),
-        SplitConfig::Repeated { .. } | SplitConfig::Published => None,
+        SplitConfig::Repeated { .. } | SplitConfig::Published | SplitConfig::NaturalLongTail(_) => {
+            None
+        }
     };
     if let Some(path) = reserve {
         table = without(&table, &locate(row, path, folder)?)?;

@@ -23,6 +23,12 @@ pub enum RunError {
     /// Clustering of features.
     #[error(transparent)]
     Clustering(#[from] clustering::k_means::KMeansError),
+    /// Clustering of features by density.
+    #[error(transparent)]
+    Density(#[from] clustering::dbscan::DbscanError),
+    /// Principal components of features.
+    #[error(transparent)]
+    Components(#[from] clustering::pca::PcaError),
     /// Rows that cannot be clustered.
     #[error(transparent)]
     ClusteringInput(#[from] clustering::InputError),

@@ -27,7 +27,7 @@ use super::predictions::Predictions;
 use super::view::View;
 use super::{Adapter, Provenance, RunError, data, spectral, train};
 use crate::backend::BackendTask;
-use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig, SplitConfig};
+use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig};
 
 /// One seed of one row, ready to run on a backend.
 pub struct SeedRun<'a> {
@@ -120,10 +120,10 @@ impl BackendTask for SeedRun<'_> {
             self.seed,
             &device,
         )?;
-        if let (SplitConfig::LongTailed(division), Some(ProbeConfig::LongTail(recipe))) =
-            (&experiment.data.split, &experiment.probe)
+        if let (Some(groups), Some(ProbeConfig::LongTail(recipe))) =
+            (experiment.data.split.groups(), &experiment.probe)
         {
-            let asked = (division, recipe);
+            let asked = (groups, recipe.as_ref());
             return self.long_tailed(asked, dataset, &split, &base, &device, started);
         }
         if let Some(asked) = &experiment.segmentation {

@@ -152,7 +152,7 @@ fn loss(
 }
 
 /// The order of feature rows in an epoch.
-fn shuffled(rows: usize, seed: u64, epoch: usize) -> Vec<usize> {
+pub(crate) fn shuffled(rows: usize, seed: u64, epoch: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows).collect();
     order.shuffle(&mut stream(&[
         "feature-order",

@@ -24,6 +24,27 @@ pub(super) fn of(report: &Report, table: &ResultTable) -> Result<String, EvalErr
     Ok(out)
 }
 
+/// The pictures of `table`; empty when the report has none.
+pub(super) fn pictures(report: &Report, table: &ResultTable) -> String {
+    let own = report
+        .pictures
+        .iter()
+        .filter(|picture| picture.experiment == table.name);
+    let figures: String = own
+        .map(|picture| {
+            let caption = escape(&picture.caption);
+            format!(
+                "<figure><img class=\"picture\" src=\"{}\" alt=\"{caption}\"><figcaption>{caption}</figcaption></figure>\n",
+                picture.data_uri()
+            )
+        })
+        .collect();
+    if figures.is_empty() {
+        return figures;
+    }
+    format!("<h3>Pictures</h3>\n{figures}")
+}
+
 fn card(image: &ExampleImage) -> Result<String, EvalError> {
     let (width, height) = image.extent()?;
     let predictions: String = image

@@ -31,6 +31,7 @@ pub(super) fn section(
         .collect();
     out.push_str(&plots(&main));
     out.push_str(&examples::of(report, table)?);
+    out.push_str(&examples::pictures(report, table));
 
     let curves = figures::curves(table, records, theme);
     out.push_str(&titled(

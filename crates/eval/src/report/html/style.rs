@@ -51,6 +51,7 @@ details{margin-top:.9rem;border-top:1px solid var(--grid);padding-top:.7rem}
 summary{cursor:pointer;font-weight:600;font-size:.95rem}
 summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 details>.scroll,details>.plots{margin-top:.8rem}
+img.picture{max-width:100%;height:auto;background:#fff}
 .examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,19rem),1fr));gap:1rem;margin-top:.6rem}
 .example{border:1px solid var(--grid);border-radius:8px;padding:.7rem .8rem;font-size:.84rem}
 .example .head{display:flex;gap:.8rem;align-items:center}

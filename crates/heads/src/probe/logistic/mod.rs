@@ -3,8 +3,12 @@
 //! Fitted by full-batch L-BFGS and not by a few epochs of SGD: a probe that is not converged measures the optimiser,
 //! not the features.
 
+mod branches;
+mod cosine;
+mod experts;
 mod long_tail;
 mod objective;
+mod row_loss;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -13,8 +17,13 @@ use super::lbfgs::{LbfgsConfig, LbfgsReport, minimise};
 use super::table::count_labels;
 use super::{FeatureTable, Standardiser};
 use crate::HeadError;
-use crate::loss::ClassWeights;
+use crate::loss::{ClassWeights, ImbalanceLossConfig};
+use cosine::{class_sums, unit_rows};
 use objective::{BLOCK, Problem, linear, softmax, standardised};
+use row_loss::RowLoss;
+
+pub use branches::ResidualBranches;
+pub use experts::Experts;
 
 /// Settings of [`LogisticProbe`].
 ///
@@ -33,6 +42,11 @@ pub struct LogisticConfig {
     pub standardise: bool,
     /// Weight per class.
     pub class_weights: ClassWeights,
+    /// Another loss than cross-entropy. With `Ldam` the classifier is a cosine classifier, as published: rows and weights
+    /// of unit length, no bias, no penalty (which would have no effect on directions; `scale` takes its place).
+    pub loss: Option<ImbalanceLossConfig>,
+    /// Class weights of a second fit that starts where the first ended (deferred re-weighting, Cao et al. 2019).
+    pub deferred_weights: ClassWeights,
 }
 
 impl Default for LogisticConfig {
@@ -44,6 +58,8 @@ impl Default for LogisticConfig {
             tolerance: 1e-5,
             standardise: true,
             class_weights: ClassWeights::None,
+            loss: None,
+            deferred_weights: ClassWeights::None,
         }
     }
 }
@@ -57,6 +73,8 @@ pub struct LogisticProbe {
     pub bias: Vec<f64>,
     /// Training statistics of the features.
     pub standardiser: Standardiser,
+    /// Whether standardised features are brought to unit length, so that the logits are scaled cosines.
+    pub unit_rows: bool,
     /// How the fit ended.
     pub report: LbfgsReport,
 }
@@ -91,35 +109,63 @@ impl LogisticProbe {
         if let Some(class) = counts.iter().position(|c| *c == 0) {
             return Err(HeadError::EmptyClass { class });
         }
-        let class_weights = config
-            .class_weights
-            .resolve(classes, Some(&counts))?
-            .unwrap_or_else(|| vec![1.0; classes]);
+        let class_weights = |weights: &ClassWeights| {
+            let resolved = weights.resolve(classes, Some(&counts))?;
+            Ok::<_, HeadError>(resolved.unwrap_or_else(|| vec![1.0; classes]))
+        };
         let standardiser = if config.standardise {
             Standardiser::fit(table)
         } else {
             Standardiser::identity(table.dim())
         };
-        let problem = Problem {
+        let scale = match config.loss {
+            Some(ImbalanceLossConfig::Ldam { scale, .. }) => Some(scale),
+            _ => None,
+        };
+        let mut problem = Problem {
             table,
             labels,
             classes,
-            class_weights,
+            class_weights: class_weights(&config.class_weights)?,
             standardiser: &standardiser,
-            l2: config.l2,
+            l2: if scale.is_some() { 0.0 } else { config.l2 },
+            row_loss: RowLoss::new(config.loss.as_ref(), &counts)?,
+            unit_rows: scale.is_some(),
         };
-        let mut theta = vec![0.0; classes * (table.dim() + 1)];
+        let mut theta = match scale {
+            Some(_) => class_sums(&problem),
+            None => vec![0.0; classes * (table.dim() + 1)],
+        };
         let lbfgs = LbfgsConfig {
             history: 10,
             max_iterations: config.max_iterations,
             tolerance: config.tolerance,
         };
-        let report = minimise(&mut theta, &lbfgs, |x, g| problem.evaluate(x, g));
-        let bias = theta.split_off(classes * table.dim());
+        let search = |problem: &Problem<'_>, theta: &mut Vec<f64>| match scale {
+            Some(_) => minimise(theta, &lbfgs, |x, g| cosine::evaluate(problem, x, g)),
+            None => minimise(theta, &lbfgs, |x, g| problem.evaluate(x, g)),
+        };
+        let mut report = search(&problem, &mut theta);
+        if config.deferred_weights != ClassWeights::None {
+            problem.class_weights = class_weights(&config.deferred_weights)?;
+            report = search(&problem, &mut theta);
+        }
+        let (weight, bias) = match scale {
+            Some(scale) => {
+                let mut unit = unit_rows(&theta, table.dim());
+                unit.iter_mut().for_each(|w| *w *= scale);
+                (unit, vec![0.0; classes])
+            }
+            None => {
+                let bias = theta.split_off(classes * table.dim());
+                (theta, bias)
+            }
+        };
         Ok(Self {
-            weight: theta,
+            weight,
             bias,
             standardiser,
+            unit_rows: scale.is_some(),
             report,
         })
     }
@@ -141,10 +187,13 @@ impl LogisticProbe {
             .enumerate()
             .for_each(|(block, logits)| {
                 let rows = logits.len() / classes;
-                let z = standardised(
+                let mut z = standardised(
                     &self.standardiser,
                     table.block(block * BLOCK, block * BLOCK + rows),
                 );
+                if self.unit_rows {
+                    z = unit_rows(&z, table.dim());
+                }
                 linear(&z, rows, &self.weight, &self.bias, logits);
             });
         Ok(out)

@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use super::cosine::unit_rows;
+use super::row_loss::RowLoss;
 use crate::probe::products::{View, multiply};
 use crate::probe::{FeatureTable, Standardiser};
 
@@ -16,9 +18,21 @@ pub(super) struct Problem<'a> {
     pub(super) class_weights: Vec<f64>,
     pub(super) standardiser: &'a Standardiser,
     pub(super) l2: f64,
+    pub(super) row_loss: RowLoss,
+    /// Whether rows are brought to unit length.
+    pub(super) unit_rows: bool,
 }
 
 impl Problem<'_> {
+    /// The rows `start..end` as the classifier sees them.
+    pub(super) fn rows(&self, start: usize, end: usize) -> Vec<f64> {
+        let z = standardised(self.standardiser, self.table.block(start, end));
+        if self.unit_rows {
+            return unit_rows(&z, self.table.dim());
+        }
+        z
+    }
+
     /// Value at `theta` = `[W (classes x dim), b]`; writes the gradient.
     ///
     /// Blocks run in parallel, but their sums are added in block order, so the result does not depend on the number of
@@ -57,33 +71,45 @@ impl Problem<'_> {
         weight: &[f64],
         bias: &[f64],
     ) -> (f64, f64, Vec<f64>) {
-        let (dim, classes, rows) = (self.table.dim(), self.classes, end - start);
-        let z = standardised(self.standardiser, self.table.block(start, end));
+        let (classes, rows) = (self.classes, end - start);
+        let z = self.rows(start, end);
         let mut p = vec![0.0; rows * classes];
         linear(&z, rows, weight, bias, &mut p);
         let (mut loss, mut total) = (0.0, 0.0);
         for (row, &label) in p.chunks_exact_mut(classes).zip(&self.labels[start..end]) {
             let w = self.class_weights[label];
-            let target = row[label];
-            let log_sum = softmax(row);
-            loss += w * (log_sum - target);
+            loss += w * self.row_loss.evaluate(row, label);
             total += w;
-            row[label] -= 1.0;
             row.iter_mut().for_each(|v| *v *= w);
         }
+        let gradient = self.gradient_of(&z, rows, &p);
+        (loss, total, gradient)
+    }
+
+    /// Logits of `rows` rows under `theta` = `[W, b]`.
+    pub(super) fn logits(&self, z: &[f64], rows: usize, theta: &[f64]) -> Vec<f64> {
+        let (weight, bias) = theta.split_at(self.classes * self.table.dim());
+        let mut out = vec![0.0; rows * self.classes];
+        linear(z, rows, weight, bias, &mut out);
+        out
+    }
+
+    /// From the gradient by the logits to that by `theta`.
+    pub(super) fn gradient_of(&self, z: &[f64], rows: usize, by_logits: &[f64]) -> Vec<f64> {
+        let (dim, classes) = (self.table.dim(), self.classes);
         let mut gradient = vec![0.0; classes * (dim + 1)];
         let (gw, gb) = gradient.split_at_mut(classes * dim);
         multiply(
-            View::new(&p, rows, classes).transposed(),
-            View::new(&z, rows, dim),
+            View::new(by_logits, rows, classes).transposed(),
+            View::new(z, rows, dim),
             gw,
         );
-        for row in p.chunks_exact(classes) {
+        for row in by_logits.chunks_exact(classes) {
             for (g, v) in gb.iter_mut().zip(row) {
                 *g += v;
             }
         }
-        (loss, total, gradient)
+        gradient
     }
 }
 
@@ -158,16 +184,53 @@ mod tests {
             class_weights: vec![1.0, 2.0, 0.5],
             standardiser: &standardiser,
             l2: 0.1,
+            row_loss: RowLoss::CrossEntropy,
+            unit_rows: false,
         };
-        let theta: Vec<f64> = (0..12).map(|i| (i as f64).sin()).collect();
-        let mut gradient = vec![0.0; 12];
-        problem.evaluate(&theta, &mut gradient);
-        let mut scratch = vec![0.0; 12];
-        for i in 0..12 {
+        let losses = [
+            RowLoss::CrossEntropy,
+            RowLoss::Focal { gamma: 2.0 },
+            RowLoss::Focal { gamma: 0.5 },
+            RowLoss::Margin {
+                margins: vec![0.5, 0.2, 0.1],
+                scale: 4.0,
+            },
+            RowLoss::Offset {
+                offsets: vec![-1.0, 0.3, 0.0],
+            },
+        ];
+        for row_loss in losses {
+            let problem = Problem {
+                row_loss,
+                class_weights: problem.class_weights.clone(),
+                ..problem
+            };
+            check(12, |x, g| problem.evaluate(x, g));
+        }
+        // Cosines: no bias, no penalty.
+        let cosine = Problem {
+            row_loss: RowLoss::Margin {
+                margins: vec![0.5, 0.2, 0.1],
+                scale: 4.0,
+            },
+            unit_rows: true,
+            l2: 0.0,
+            class_weights: problem.class_weights.clone(),
+            ..problem
+        };
+        check(9, |x, g| super::super::cosine::evaluate(&cosine, x, g));
+    }
+
+    fn check(n: usize, function: impl Fn(&[f64], &mut [f64]) -> f64) {
+        let theta: Vec<f64> = (0..n).map(|i| (i as f64 + 0.5).sin()).collect();
+        let mut gradient = vec![0.0; n];
+        function(&theta, &mut gradient);
+        let mut scratch = vec![0.0; n];
+        for i in 0..n {
             let at = |delta: f64, scratch: &mut [f64]| {
                 let mut moved = theta.clone();
                 moved[i] += delta;
-                problem.evaluate(&moved, scratch)
+                function(&moved, scratch)
             };
             let numeric = (at(1e-6, &mut scratch) - at(-1e-6, &mut scratch)) / 2e-6;
             assert!(

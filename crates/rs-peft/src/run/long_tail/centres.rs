@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use clustering::constrained::{ConstrainedParams, MinSize};
+use clustering::dbscan::DbscanParams;
 use clustering::k_means::{KMeans, KMeansParams};
 use clustering::rows::Matrix;
 use deblora_calib::{
     ClassCentres, Classes, Clusters, Features, Noise, centre_distances, class_means, class_weights,
-    debiased_centres,
+    cluster_means, debiased_centres, nearest_for_noise,
 };
 use eval::metric::names;
 use rs_datasets::stream;
+use serde::{Deserialize, Serialize};
 
 use super::fit::Parts;
-use crate::experiment::CalibratedRows;
+use crate::experiment::{CalibratedRows, DbscanRows};
 use crate::run::RunError;
 
 /// Starts of k-means; the best is kept.
@@ -27,14 +29,44 @@ pub(super) struct Centres {
     pub(super) alphas: Vec<f64>,
 }
 
-/// The de-biased centre of every class: k-means over all rows as the recipe says, and the clusters' centres mixed.
-pub(super) fn debiased(
+/// Clusters of the training rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Clustering {
+    /// The cluster of every row.
+    labels: Vec<u32>,
+    /// `[clusters, dim]`.
+    centres: Vec<f32>,
+    /// Rows that the clustering called noise before they went to the nearest cluster.
+    noise: usize,
+}
+
+/// Clusters all rows as the recipe says.
+pub(super) fn cluster(
     config: &CalibratedRows,
     features: &Features<'_, f32>,
     classes: &Classes<'_>,
     seed: u64,
-) -> Result<ClassCentres<f32>, RunError> {
+) -> Result<Clustering, RunError> {
     let rows = Matrix::new(features.values(), features.dim())?;
+    if let Some(DbscanRows { eps, min_samples }) = config.dbscan {
+        let found = DbscanParams::new(eps)
+            .min_samples(min_samples)
+            .check()?
+            .fit(&rows, None)?;
+        let clusters = Clusters::new(found.labels(), found.clusters())?;
+        let centres = cluster_means(features, &clusters)?;
+        let labels = nearest_for_noise(features, &clusters, &centres)?;
+        return Ok(Clustering {
+            // Every row has a cluster now.
+            labels: labels.into_iter().map(Option::unwrap_or_default).collect(),
+            noise: found
+                .labels()
+                .iter()
+                .filter(|label| label.is_none())
+                .count(),
+            centres,
+        });
+    }
     let mut rng = stream(&["k-means", &seed.to_string()]);
     let weights = match config.class_weighted {
         true => Some(class_weights(classes, 1.0)?),
@@ -51,12 +83,26 @@ pub(super) fn debiased(
             .check()?
             .fit(&rows, weights, &mut rng)?,
     };
-    let labels: Vec<Option<u32>> = clusters.labels().iter().map(|&label| Some(label)).collect();
+    Ok(Clustering {
+        labels: clusters.labels().to_vec(),
+        centres: clusters.centres().to_vec(),
+        noise: 0,
+    })
+}
+
+/// The de-biased centre of every class: the centres of the clusters, mixed.
+pub(super) fn debiased(
+    clustering: &Clustering,
+    features: &Features<'_, f32>,
+    classes: &Classes<'_>,
+) -> Result<ClassCentres<f32>, RunError> {
+    let labels: Vec<Option<u32>> = clustering.labels.iter().map(|&label| Some(label)).collect();
+    let count = clustering.centres.len() / features.dim().max(1);
     Ok(debiased_centres(
         features,
         classes,
-        &Clusters::new(&labels, config.clusters)?,
-        clusters.centres(),
+        &Clusters::new(&labels, count)?,
+        &clustering.centres,
         Noise::LeaveOut,
     )?)
 }

@@ -1,13 +1,23 @@
-//! Long-tailed rows: frozen features of all images once, then any number of cheap recipes on them.
+//! Long-tailed rows: features once, then any number of cheap recipes on them.
 //!
-//! Every seed and every row of a table draws its parts from the same images, so the features of the whole pool are computed once and
-//! kept in the cache of features.
+//! The stages are those of debLoRA: (1) features, frozen or behind a LoRA that was trained on the task, (2) clusters, (3) calibration,
+//! (4) a learned map, (5) a linear probe. Every seed and every row of a table draws its parts from the same images, so frozen features
+//! of the whole pool, and the tokens before the first adapted block, are computed once and kept in the cache of features.
 
+mod analyses;
 mod centres;
+mod experts;
 mod fit;
+mod learn;
+mod optimise;
+mod parts;
+mod picture;
 mod rows;
+mod stages;
+mod task;
+mod tokens;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,26 +25,28 @@ use burn::module::{AutodiffModule, Module};
 use burn::tensor::backend::AutodiffBackend;
 use eval::metric::{ClassGroups, Probabilities, evaluate};
 use eval::record::{Parameters, SeedResult};
-use heads::{FeatureTable, Standardiser};
+use heads::{LogisticProbe, Standardiser};
+use peft_lora::MethodConfig;
 use rs_datasets::{Dataset, Split};
-use training::FeatureMatrix;
+use serde::{Deserialize, Serialize};
 
+use super::RunError;
 use super::backbone::Backbone;
-use super::batches::features_of;
 use super::predictions::Predictions;
 use super::seed::{Samples, SeedOutput, SeedRun};
 use super::view::View;
-use super::{RunError, data};
-use crate::experiment::{LongTailProbe, LongTailSplit};
-use crate::hex::hex;
+use crate::experiment::{Balance, LongTailProbe, MapPlace, Method};
 use fit::{Parts, fit};
+use learn::Encoder;
+use parts::{Way, first_block};
 use rows::Labelled;
+use stages::Stages;
 
 impl SeedRun<'_> {
     /// Runs one seed of a long-tailed row. `started` is the clock at its start.
     pub(super) fn long_tailed<B: AutodiffBackend>(
         &self,
-        (division, recipe): (&LongTailSplit, &LongTailProbe),
+        ((head_classes, tail_classes), recipe): ((usize, usize), &LongTailProbe),
         dataset: Arc<dyn Dataset>,
         split: &Split,
         base: &Backbone<B>,
@@ -42,32 +54,142 @@ impl SeedRun<'_> {
         started: Duration,
     ) -> Result<SeedOutput, RunError> {
         let classes = dataset.classes().to_vec();
-        let pool = self.pool(dataset, split, base, device)?;
-        let mut train = pool.part(split, "train")?;
-        let mut validation = pool.part(split, "validation")?;
-        let mut test = pool.part(split, "test")?;
-        let counts: Vec<u64> = train
-            .counts(classes.len())
-            .into_iter()
-            .map(|n| n as u64)
-            .collect();
-        let groups = ClassGroups::by_training_rank(&counts, division.head, division.tail)?;
-        let tail = groups.groups().iter().find(|group| group.name == "tail");
-        let tail = tail.map_or(Vec::new(), |group| group.classes.clone());
-
-        let statistics = Standardiser::fit(&train.table()?);
-        for part in [&mut train, &mut validation, &mut test] {
-            part.values = statistics.apply(&part.table()?)?;
-        }
-        let parts = Parts {
-            train,
-            validation,
-            classes,
-            tail,
+        let view = View::new(dataset.clone(), &self.experiment.input, split, &base.input)?;
+        let samples = Samples {
+            all: Arc::new(view),
+            train: 0,
         };
-        let fitted = fit(recipe, &parts, self.seed)?;
-        let probe = &fitted.probe;
-        let queries = test.table()?;
+        let readout = self.readout(&samples, base, device)?;
+        let way = Way {
+            dataset,
+            split,
+            base,
+            samples,
+            readout,
+            device,
+        };
+        let pool = self.pool(&way)?;
+        let mut raw = [
+            pool.part(split, "train")?,
+            pool.part(split, "validation")?,
+            pool.part(split, "test")?,
+        ];
+        let drawn = raw[0].counts(classes.len());
+        let counts: Vec<u64> = drawn.iter().map(|&n| n as u64).collect();
+        let groups = ClassGroups::by_training_rank(&counts, head_classes, tail_classes)?;
+        let group = |name: &str| {
+            let found = groups.groups().iter().find(|group| group.name == name);
+            found.map_or(Vec::new(), |group| group.classes.clone())
+        };
+
+        let method = match &self.experiment.method {
+            Method::Weights(method @ (MethodConfig::Lora(_) | MethodConfig::Dora(_))) => {
+                Some(method)
+            }
+            _ => None,
+        };
+        let inside = match recipe.learned.as_ref().map(|learned| &learned.place) {
+            Some(MapPlace::Encoder { lora }) => Some(lora),
+            _ => None,
+        };
+        let stages = Stages::new(
+            self.folder.join(format!("seed-{}.stages", self.seed)),
+            self.checkpoint_id(),
+            method.is_some() || recipe.learned.is_some(),
+        );
+        let firsts: Vec<usize> = method
+            .into_iter()
+            .chain(inside)
+            .map(|lora| first_block(lora, base))
+            .collect::<Result<_, _>>()?;
+        let bank = match firsts.iter().min() {
+            Some(&first) => Some(self.bank(&way, first)?),
+            None => None,
+        };
+        let mut curve = Vec::new();
+        let mut trained = 0;
+        let mut tuned = None;
+        if let (Some(method), Some(bank)) = (method, &bank) {
+            let task = self.task(method, base, bank, (&raw[0], &drawn), &stages, device)?;
+            let vit = task.vit.valid();
+            let trunk = bank.trunk(&vit, device);
+            for (part, tokens) in raw
+                .iter_mut()
+                .zip([&bank.train, &bank.validation, &bank.test])
+            {
+                part.values = trunk.features_of(&(), tokens, device)?.values;
+            }
+            trained += task.parameters;
+            curve = task.curve;
+            tuned = Some(Backbone {
+                vit: task.vit,
+                config: base.config.clone(),
+                sha256: base.sha256.clone(),
+                input: base.input.clone(),
+            });
+        }
+        let base_now = tuned.as_ref().unwrap_or(base);
+
+        let statistics = Standardiser::fit(&raw[0].table()?);
+        let [train, validation, test] = &raw;
+        let parts = Parts {
+            train: train.standardised(&statistics)?,
+            validation: validation.standardised(&statistics)?,
+            test: test.standardised(&statistics)?,
+            classes: classes.clone(),
+            head: group("head"),
+            tail: group("tail"),
+        };
+        let mut extra = BTreeMap::new();
+        let mut moved = None;
+        let seen = match &recipe.learned {
+            None => parts.clone(),
+            Some(config) => {
+                let encoder = bank.as_ref().map(|bank| Encoder {
+                    base: base_now,
+                    bank,
+                    statistics: &statistics,
+                });
+                let learned = self.learned(config, &parts, encoder.as_ref(), &stages, device)?;
+                trained += learned.parameters;
+                curve = learned.curve;
+                extra.extend(learned.extra);
+                moved = Some(learned.mapped);
+                learned.parts
+            }
+        };
+        let fitted = fit(recipe, &seen, &drawn, self.seed)?;
+        extra.extend(fitted.extra);
+        if recipe.analyses {
+            extra.extend(analyses::measured(&seen)?);
+        }
+        if recipe.picture && self.experiment.seeds.first() == Some(&self.seed) {
+            let path = self.folder.join(format!("seed-{}.features.svg", self.seed));
+            picture::draw(recipe, &parts, moved.as_ref(), self.seed, &path)?;
+        }
+        let mut probe = fitted.probe;
+        if let (
+            Some(experts),
+            Balance::Sade {
+                test_time: true, ..
+            },
+        ) = (&fitted.experts, &recipe.balance)
+        {
+            let flipped = self.flipped(&way, base_now, method.is_some())?;
+            let flipped = Labelled {
+                values: flipped.values,
+                ..test.clone()
+            };
+            let views = [&seen.test, &flipped.standardised(&statistics)?];
+            let (aggregated, shares) = experts::aggregated::<B>(experts, views, self.seed, device)?;
+            probe = aggregated;
+            for (expert, share) in shares.into_iter().enumerate() {
+                extra.insert(format!("expert_{}", expert + 1), Some(share));
+            }
+        }
+        stages.put("5-probe", &ProbeNote::new(&classes, &probe))?;
+
+        let queries = seen.test.table()?;
         let predicted = probe.predict(&queries)?;
         let values: Vec<f32> = probe
             .probabilities(&queries)?
@@ -75,33 +197,34 @@ impl SeedRun<'_> {
             .map(|&p| p as f32)
             .collect();
         let probabilities = Probabilities::from_probabilities(&values, probe.classes())?;
-
-        let classes = &parts.classes;
+        let truth = seen.test.labels;
         let evaluation = evaluate(
-            classes,
-            &test.labels,
+            &classes,
+            &truth,
             &predicted,
             Some(&probabilities),
             Some(&groups),
         )?;
         let mut result = SeedResult::from_evaluation(self.seed, Some(split.sha256()), evaluation);
-        result.metrics.extend(fitted.extra);
+        result.metrics.extend(extra);
+        result.curve = curve;
         result.n_train = Some(fitted.rows as u64);
         let file = format!("seed-{}.predictions.json", self.seed);
         let ids = split.part("test")?.to_vec();
-        Predictions::new(ids, classes, test.labels, predicted, Some(&probabilities))
+        Predictions::new(ids, &classes, truth, predicted, Some(&probabilities))
             .write(&self.folder.join(&file))?;
         result.predictions = Some(file);
         result.seconds = Some(((self.clock)() - started).as_secs_f64());
         let head = (probe.weight.len() + probe.bias.len()) as u64;
         let backbone = base.vit.num_params() as u64;
+        let trained = trained as u64;
         Ok(SeedOutput {
             result,
             parameters: Parameters {
-                trainable: Some(head),
+                trainable: Some(head + trained),
                 head: Some(head),
                 backbone: Some(backbone),
-                total: Some(backbone + head),
+                total: Some(backbone + trained + head),
             },
             peak_memory_bytes: training::peak_rss_bytes(),
             weights: base.sha256.clone(),
@@ -109,84 +232,26 @@ impl SeedRun<'_> {
             provenance: None,
         })
     }
-
-    /// Features of all images that the row may draw from, from the cache or computed and stored there.
-    fn pool<B: AutodiffBackend>(
-        &self,
-        dataset: Arc<dyn Dataset>,
-        split: &Split,
-        base: &Backbone<B>,
-        device: &B::Device,
-    ) -> Result<Pool, RunError> {
-        let indices = data::pool(self.row, &self.experiment.data, dataset.as_ref(), self.data)?;
-        let ids: Vec<String> = indices.iter().map(|&i| dataset.id(i).to_owned()).collect();
-        let labels = indices
-            .iter()
-            .map(|&index| dataset.class_of(index).unwrap_or_default())
-            .collect();
-        let view = View::new(dataset, &self.experiment.input, split, &base.input)?;
-        let samples = Samples {
-            all: Arc::new(view),
-            train: 0,
-        };
-        let readout = self.readout(&samples, base, device)?;
-        let frozen = base.vit.valid();
-        // Statistics of the training part, where the input uses them, differ from seed to seed.
-        let listing = if self.experiment.input.is_standardised_by_weights() {
-            sha256_of(&ids)
-        } else {
-            split.sha256()
-        };
-        let features =
-            self.cached_features(&format!("{listing}/pool"), &base.sha256, &readout, || {
-                features_of(&samples, &indices, &readout, &frozen, &(), device)
-            })?;
-        Ok(Pool {
-            places: ids.into_iter().zip(0..).collect(),
-            labels,
-            features,
-        })
-    }
 }
 
-/// Features of all images that a row may draw from.
-struct Pool {
-    places: HashMap<String, usize>,
-    labels: Vec<usize>,
-    features: FeatureMatrix,
+/// The fifth stage as a file.
+#[derive(Serialize, Deserialize)]
+struct ProbeNote {
+    classes: Vec<String>,
+    /// Over standardised features, `[classes, dim]`.
+    weight: Vec<f64>,
+    bias: Vec<f64>,
+    /// Whether features are brought to unit length first.
+    unit_rows: bool,
 }
 
-impl Pool {
-    /// The rows of a part, in the order of its ids.
-    fn part(&self, split: &Split, name: &str) -> Result<Labelled, RunError> {
-        let ids = split.part(name)?;
-        let mut part = Labelled {
-            values: Vec::with_capacity(ids.len() * self.features.dim),
-            labels: Vec::with_capacity(ids.len()),
-            dim: self.features.dim,
-        };
-        for id in ids {
-            // A part is drawn from the same table of labels as the pool.
-            let Some(&place) = self.places.get(id) else {
-                return Err(RunError::Data(rs_datasets::DataError::UnknownId {
-                    dataset: split.name().into(),
-                    id: id.clone(),
-                }));
-            };
-            part.values.extend_from_slice(self.features.row(place));
-            part.labels.push(self.labels[place]);
+impl ProbeNote {
+    fn new(classes: &[String], probe: &LogisticProbe) -> Self {
+        Self {
+            classes: classes.to_vec(),
+            weight: probe.weight.clone(),
+            bias: probe.bias.clone(),
+            unit_rows: probe.unit_rows,
         }
-        FeatureTable::new(&part.values, part.dim)?;
-        Ok(part)
     }
-}
-
-fn sha256_of(ids: &[String]) -> String {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    for id in ids {
-        hash.update(id.as_bytes());
-        hash.update(b"\n");
-    }
-    hex(&hash.finalize())
 }

@@ -7,8 +7,8 @@ use deblora_calib::{
 };
 use rs_datasets::{below, stream, unit};
 
-use super::centres::{Centres, debiased};
-use crate::experiment::{CalibrationMode, TailRows};
+use super::centres::{Centres, cluster, debiased};
+use crate::experiment::{CalibratedRows, CalibrationMode, TailRows};
 use crate::run::RunError;
 
 /// Features with labels, row-major `[rows, dim]`.
@@ -41,7 +41,7 @@ impl Labelled {
             .collect()
     }
 
-    fn push(&mut self, row: &[f32], label: usize) {
+    pub(super) fn push(&mut self, row: &[f32], label: usize) {
         self.values.extend_from_slice(row);
         self.labels.push(label);
     }
@@ -89,9 +89,7 @@ pub(super) fn treat(
             interpolated(train, tail, *copies, *neighbours, seed)
         }
         TailRows::Calibrated(config) => {
-            let mut calibration = of_tail();
-            calibration.alpha.numerator = config.numerator;
-            calibration.alpha.floor = config.floor;
+            let mut calibration = calibration_of(config, tail);
             calibration.mode = match config.mode {
                 CalibrationMode::Append => Mode::Append {
                     copies: config.copies,
@@ -102,7 +100,8 @@ pub(super) fn treat(
                 calibration.draw = AlphaDraw::Uniform;
             }
             let alphas = calibration.alphas(&labels.sizes())?.alphas;
-            let debiased = debiased(config, &features, &labels, seed)?;
+            let clusters = cluster(config, &features, &labels, seed)?;
+            let debiased = debiased(&clusters, &features, &labels)?;
             return Ok(Treated {
                 rows: apply(&calibration, &debiased)?,
                 centres: Some(Centres { debiased, alphas }),
@@ -113,6 +112,17 @@ pub(super) fn treat(
         rows,
         centres: None,
     })
+}
+
+/// The calibration of the tail classes with the alphas of a recipe.
+pub(super) fn calibration_of(config: &CalibratedRows, tail: &[usize]) -> Calibration {
+    let mut calibration = Calibration {
+        tail: Tail::Classes(tail.to_vec()),
+        ..Calibration::default()
+    };
+    calibration.alpha.numerator = config.numerator;
+    calibration.alpha.floor = config.floor;
+    calibration
 }
 
 /// The rows with `copies` rows added per row of the tail, each at a random place between the row and one of its `neighbours` nearest of the
