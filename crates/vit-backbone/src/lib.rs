@@ -50,7 +50,8 @@ pub use attention::Attention;
 pub use block::Block;
 pub use checkpoint::{
     ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadReport, Loaded, Mismatch,
-    SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit, save_vit, sha256_file,
+    SaveReport, StoredType, TensorFile, Unused, UnusedReason, fingerprint, load_vit, nearest_name,
+    save_vit, sha256_file,
 };
 pub use config::{
     Activation, ChannelGroups, Interpolation, PositionKind, SpectralEmbedConfig, SpectralStyle,
