@@ -54,11 +54,6 @@ def of_unet():
 
 def of_vae():
     vae, tensors = AutoencoderKL.from_pretrained(TINY / "vae", use_safetensors=False).eval(), {}
-    encoder = vae.encoder
-    encoder.conv_in.register_forward_hook(record(tensors, "conv_in"))
-    for number, block in enumerate(encoder.down_blocks):
-        block.register_forward_hook(record(tensors, f"down_blocks.{number}"))
-    encoder.mid_block.register_forward_hook(record(tensors, "mid_block"))
     image = random([1, 3, 32, 48], 20).requires_grad_()
     posterior = vae.encode(image).latent_dist
     noise = random(posterior.mean.shape, 21)
@@ -66,15 +61,13 @@ def of_vae():
     probe = random(sample.shape, 22)
     loss = (sample * sample * probe).sum()
     loss.backward()
+    with torch.no_grad():
+        tensors["decoded"] = vae.decode(posterior.mean).sample
     parameters = dict(vae.named_parameters())
-    gradients = {
-        "encoder.down_blocks.0.downsamplers.0.conv.weight": "encoder.down_blocks.0.downsamplers.0.conv.weight",
-        "encoder.mid_block.attentions.0.to_q.weight": "encoder.mid_block.attentions.0.to_q.weight",
-        "quant_conv.weight": "quant_conv.weight",
-    }
+    gradients = ["encoder.down_blocks.0.downsamplers.0.conv.weight", "encoder.mid_block.attentions.0.to_q.weight", "quant_conv.weight"]
     tensors |= {"image": image, "mean": posterior.mean, "logvar": posterior.logvar, "noise": noise, "sample": sample}
     tensors |= {"probe": probe, "loss": loss[None], "grad.image": image.grad}
-    tensors |= {f"grad.{name}": parameters[source].grad for name, source in gradients.items()}
+    tensors |= {f"grad.{name}": parameters[name].grad for name in gradients}
     write(ROOT / "vae_golden.safetensors", tensors)
 
 

@@ -60,7 +60,9 @@ impl Directory {
         let index = root.join("model_index.json");
         if !index.is_file() {
             let is_part = root.join("config.json").is_file() || root.join("vocab.json").is_file();
-            let parent = root.parent().filter(|p| p.join("model_index.json").is_file());
+            let parent = root
+                .parent()
+                .filter(|p| p.join("model_index.json").is_file());
             return Err(match (is_part, parent) {
                 (true, Some(parent)) => wrong(
                     "one part of a model".into(),
@@ -115,7 +117,13 @@ impl Directory {
 
     /// The file of weights of the U-Net or the autoencoder.
     pub fn diffusers_weights(&self, part: &str) -> Result<PathBuf, DiffusionError> {
-        self.weights(part, [("diffusion_pytorch_model", "safetensors"), ("diffusion_pytorch_model", "bin")])
+        self.weights(
+            part,
+            [
+                ("diffusion_pytorch_model", "safetensors"),
+                ("diffusion_pytorch_model", "bin"),
+            ],
+        )
     }
 
     /// The file of weights of the text encoder.

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::noise::standard_normal;
-use crate::{DiffusionError, Stage, StableDiffusion, UnetSeam};
+use crate::{DiffusionError, StableDiffusion, Stage, UnetSeam};
 
 /// How features are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +175,11 @@ impl<B: Backend> StableDiffusion<B> {
             Stage::Up(block) => (last - block, (last - block).saturating_sub(1)),
         };
         let step = self.vae.config.reduction() << halvings;
-        Ok([config.block_out_channels[level], height / step, width / step])
+        Ok([
+            config.block_out_channels[level],
+            height / step,
+            width / step,
+        ])
     }
 }
 

@@ -129,7 +129,9 @@ impl Part {
     fn reason(self, name: &str) -> UnusedReason {
         let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
         match self {
-            Self::Unet { up_path: false } if starts(&["up_blocks.", "conv_norm_out.", "conv_out."]) => {
+            Self::Unet { up_path: false }
+                if starts(&["up_blocks.", "conv_norm_out.", "conv_out."]) =>
+            {
                 UnusedReason::Declined
             }
             Self::Vae { decoder: false } if starts(&["decoder.", "post_quant_conv."]) => {
@@ -239,14 +241,10 @@ pub(crate) fn squeezed(shape: &[usize]) -> &[usize] {
 }
 
 impl ParameterSource for FileSource {
-    fn values(
-        &mut self,
-        name: &str,
-        _: &[usize],
-        _: InitRule,
-    ) -> Result<Vec<f32>, BackboneError> {
+    fn values(&mut self, name: &str, _: &[usize], _: InitRule) -> Result<Vec<f32>, BackboneError> {
         // A name that was not compared has no key and is refused by the file itself.
-        self.file.read(self.keys.get(name).map_or(name, String::as_str))
+        self.file
+            .read(self.keys.get(name).map_or(name, String::as_str))
     }
 }
 

@@ -75,7 +75,8 @@ impl<B: Backend> StableDiffusion<B> {
         device: &B::Device,
     ) -> Result<(Self, DiffusionReport), DiffusionError> {
         let directory = Directory::open(path, options.variant.as_deref())?;
-        let schedule = NoiseSchedule::from_file(directory.file("scheduler/scheduler_config.json")?)?;
+        let schedule =
+            NoiseSchedule::from_file(directory.file("scheduler/scheduler_config.json")?)?;
         let unet_config = UnetConfig::from_file(directory.file("unet/config.json")?)?;
         let vae_config = VaeConfig::from_file(directory.file("vae/config.json")?)?;
         let text_config = TextConfig::from_file(directory.file("text_encoder/config.json")?)?;

@@ -42,7 +42,13 @@ mod tests {
         assert_eq!(values, draw(1, "a"));
         assert_ne!(values, draw(2, "a"));
         assert_ne!(values, draw(1, "b"));
-        let moment = |power| values.iter().map(|v| f64::from(*v).powi(power)).sum::<f64>() / 2e4;
+        let moment = |power| {
+            values
+                .iter()
+                .map(|v| f64::from(*v).powi(power))
+                .sum::<f64>()
+                / 2e4
+        };
         assert!(moment(1).abs() < 0.03, "{}", moment(1));
         assert!((moment(2) - 1.0).abs() < 0.04, "{}", moment(2));
         assert!((moment(4) - 3.0).abs() < 0.3, "{}", moment(4));

@@ -24,7 +24,8 @@ const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
 
 /// What is kept of a text, cut into words: the special tokens, English endings, letters, single digits, and the rest.
-const WORDS: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+const WORDS: &str =
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// A prompt as the text encoder reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,11 @@ impl ClipTokenizer {
             Some(token) => id(&token)?,
             None => end,
         };
-        let size = inner.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1);
+        let size = inner
+            .get_vocab(true)
+            .values()
+            .max()
+            .map_or(0, |id| *id as usize + 1);
         Ok(Self {
             inner,
             start,
@@ -156,7 +161,12 @@ fn from_vocabulary(vocab: &Path, merges: &Path) -> Result<Tokenizer, DiffusionEr
     }
     let vocabulary: std::collections::HashMap<String, u32> = tokens.into_iter().collect();
     let bpe = BPE::builder()
-        .vocab_and_merges(vocabulary.into_iter().collect::<tokenizers::models::bpe::Vocab>(), pairs)
+        .vocab_and_merges(
+            vocabulary
+                .into_iter()
+                .collect::<tokenizers::models::bpe::Vocab>(),
+            pairs,
+        )
         .unk_token(END.into())
         .continuing_subword_prefix(String::new())
         .end_of_word_suffix("</w>".into())

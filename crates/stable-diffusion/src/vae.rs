@@ -170,7 +170,9 @@ impl<B: Backend> Vae<B> {
             return Err(DiffusionError::argument(
                 "the shape of the images",
                 format!("{:?}", image.dims()),
-                format!("[batch, {wanted}, height, width] with multiples of {step} as height and width"),
+                format!(
+                    "[batch, {wanted}, height, width] with multiples of {step} as height and width"
+                ),
             ));
         }
         let moments = self.quant_conv.forward(self.encoder.forward(image));

@@ -51,7 +51,11 @@ impl Fields {
     }
 
     /// A whole number of at least one.
-    pub(crate) fn count(&self, name: &str, default: Option<usize>) -> Result<usize, DiffusionError> {
+    pub(crate) fn count(
+        &self,
+        name: &str,
+        default: Option<usize>,
+    ) -> Result<usize, DiffusionError> {
         match (self.get(name), default) {
             (None, Some(default)) => Ok(default),
             (Some(value), _) => whole(value).ok_or_else(|| self.wrong(name, COUNT)),
@@ -129,7 +133,10 @@ impl Fields {
             let text = value.as_str()?;
             choices.iter().find(|(name, _)| *name == text).map(|c| c.1)
         });
-        known.collect::<Option<Vec<T>>>().map(Some).ok_or_else(wrong)
+        known
+            .collect::<Option<Vec<T>>>()
+            .map(Some)
+            .ok_or_else(wrong)
     }
 
     /// Fields that, where they are there at all, must have the value with which a model computes what this crate does.

@@ -189,10 +189,18 @@ impl UnetConfig {
         let half = (self.block_out_channels[0] / 2) as f64;
         for (field, found, fits) in [
             ("norm_eps", self.norm_eps, self.norm_eps > 0.0),
-            ("freq_shift", self.freq_shift, (0.0..half).contains(&self.freq_shift)),
+            (
+                "freq_shift",
+                self.freq_shift,
+                (0.0..half).contains(&self.freq_shift),
+            ),
         ] {
             if !(found.is_finite() && fits) {
-                return Err(DiffusionError::config(field, found, "a number in its range"));
+                return Err(DiffusionError::config(
+                    field,
+                    found,
+                    "a number in its range",
+                ));
             }
         }
         for (field, found) in [

@@ -65,9 +65,8 @@ impl<B: Backend> SpatialTransformer<B> {
         let proj_in = from.child("proj_in").linear_shaped(around, true)?;
         let proj_out = from.child("proj_out").linear_shaped(around, true)?;
         let mut block = from.child("transformer_blocks.0");
-        let attn = |context, from: Builder<'_, B>| {
-            CrossAttention::build(dim, context, heads, false, from)
-        };
+        let attn =
+            |context, from: Builder<'_, B>| CrossAttention::build(dim, context, heads, false, from);
         Ok(Self {
             norm,
             proj_in,
@@ -114,14 +113,16 @@ impl<B: Backend> SpatialTransformer<B> {
             .reshape([batch, dim, height * width])
             .swap_dims(1, 2);
         let mut t = linear(UnetMap::ProjIn, &self.proj_in, tokens);
-        let own = |projection: Projection, base: &Linear<B>, x| {
-            linear(UnetMap::Own(projection), base, x)
-        };
+        let own =
+            |projection: Projection, base: &Linear<B>, x| linear(UnetMap::Own(projection), base, x);
         let cross = |projection: Projection, base: &Linear<B>, x| {
             linear(UnetMap::Cross(projection), base, x)
         };
         t = t.clone() + self.attn1.forward(self.norm1.forward(t), None, own);
-        t = t.clone() + self.attn2.forward(self.norm2.forward(t), Some(context), cross);
+        t = t.clone()
+            + self
+                .attn2
+                .forward(self.norm2.forward(t), Some(context), cross);
         let both = linear(UnetMap::FfIn, &self.ff_in, self.norm3.forward(t.clone()));
         let half = 4 * dim;
         let gated = both.clone().narrow(2, 0, half) * fused_ops::gelu(both.narrow(2, half, half));

@@ -102,7 +102,12 @@ impl<B: Backend> UnetLora<B> {
         let mut text_encoder = 0;
         for tensor in file.tensors() {
             let key = tensor.key;
-            let site = |name: &str| sites.get(name).copied().ok_or_else(|| no_site(name, &names));
+            let site = |name: &str| {
+                sites
+                    .get(name)
+                    .copied()
+                    .ok_or_else(|| no_site(name, &names))
+            };
             let slot = match read(&key, &flattened) {
                 Key::Down(name) => &mut found.entry(site(&name)?).or_default().down,
                 Key::Up(name) => &mut found.entry(site(&name)?).or_default().up,
@@ -133,7 +138,9 @@ impl<B: Backend> UnetLora<B> {
         }
         if text_encoder > 0 && !options.without_text_encoder {
             return Err(wrong(
-                format!("{text_encoder} of its tensors change the text encoder, which has no seam here"),
+                format!(
+                    "{text_encoder} of its tensors change the text encoder, which has no seam here"
+                ),
                 "set `without_text_encoder` to use the rest of it",
             ));
         }
@@ -249,9 +256,12 @@ impl Stated {
             problem: format!("its metadata `lora_adapter_metadata` {problem}"),
             remedy: "save it again with diffusers".into(),
         };
-        let whole: Value = serde_json::from_str(text).map_err(|e| wrong(&format!("is no JSON: {e}")))?;
+        let whole: Value =
+            serde_json::from_str(text).map_err(|e| wrong(&format!("is no JSON: {e}")))?;
         let field = |name: &str| {
-            let value = whole.get(format!("unet.{name}")).or_else(|| whole.get(name));
+            let value = whole
+                .get(format!("unet.{name}"))
+                .or_else(|| whole.get(name));
             value.filter(|value| !value.is_null())
         };
         let flag = |name: &str| field(name).and_then(Value::as_bool) == Some(true);

@@ -22,7 +22,13 @@ pub(crate) enum Key {
 /// Reads a key. `flattened` maps `down_blocks_0_..._to_q`, as kohya's scripts write names, to the names themselves.
 pub(crate) fn read(key: &str, flattened: &HashMap<String, String>) -> Key {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| key.starts_with(prefix));
-    if starts(&["text_encoder.", "text_encoder_2.", "lora_te_", "lora_te1_", "lora_te2_"]) {
+    if starts(&[
+        "text_encoder.",
+        "text_encoder_2.",
+        "lora_te_",
+        "lora_te1_",
+        "lora_te2_",
+    ]) {
         return Key::TextEncoder;
     }
     if key.contains("lora_magnitude_vector") || key.contains("dora_scale") {
@@ -33,7 +39,10 @@ pub(crate) fn read(key: &str, flattened: &HashMap<String, String>) -> Key {
             return Key::Unknown;
         };
         // What names no map keeps its own spelling and is refused later.
-        let name = flattened.get(stem).cloned().unwrap_or_else(|| stem.to_owned());
+        let name = flattened
+            .get(stem)
+            .cloned()
+            .unwrap_or_else(|| stem.to_owned());
         return match kind {
             "lora_down.weight" => Key::Down(name),
             "lora_up.weight" => Key::Up(name),
@@ -98,7 +107,10 @@ mod tests {
         ] {
             assert_eq!(read(&key), Key::Down(site.into()), "{key}");
         }
-        assert_eq!(read(&format!("lora_unet_{flat}.alpha")), Key::Alpha(site.into()));
+        assert_eq!(
+            read(&format!("lora_unet_{flat}.alpha")),
+            Key::Alpha(site.into())
+        );
         assert_eq!(read(&format!("unet.{site}.alpha")), Key::Alpha(site.into()));
         assert_eq!(read("text_encoder.a.lora.down.weight"), Key::TextEncoder);
         assert_eq!(read("unet.a.lora_magnitude_vector"), Key::Magnitude);

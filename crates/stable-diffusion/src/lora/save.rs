@@ -25,8 +25,16 @@ impl<B: Backend> UnetLora<B> {
             let scaled = map.up.val().mul_scalar(map.scale);
             let down = bytes(map.site, map.down.val(), [inputs, rank])?;
             let up = bytes(map.site, scaled, [rank, outputs])?;
-            tensors.push((format!("unet.{}.lora.down.weight", map.site), [rank, inputs], down));
-            tensors.push((format!("unet.{}.lora.up.weight", map.site), [outputs, rank], up));
+            tensors.push((
+                format!("unet.{}.lora.down.weight", map.site),
+                [rank, inputs],
+                down,
+            ));
+            tensors.push((
+                format!("unet.{}.lora.up.weight", map.site),
+                [outputs, rank],
+                up,
+            ));
         }
         let io = |action| {
             move |source| DiffusionError::Io {
@@ -73,5 +81,8 @@ fn bytes<B: Backend>(
         ));
     }
     let values = transpose(&values, rows, columns);
-    Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    Ok(values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect())
 }

@@ -88,7 +88,11 @@ impl<B: Backend> Unet<B> {
     ///
     /// # Errors
     /// What [`UnetConfig::validate`] reports.
-    pub fn init(config: &UnetConfig, seed: u64, device: &B::Device) -> Result<Self, DiffusionError> {
+    pub fn init(
+        config: &UnetConfig,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<Self, DiffusionError> {
         Self::from_source(config, true, &mut SeededInit::new(seed), device)
     }
 
@@ -235,7 +239,11 @@ impl<B: Backend> Unet<B> {
         if !visit(Stage::Mid, &x) {
             return Ok(x);
         }
-        for (number, block) in self.up.iter().flat_map(|up| up.up_blocks.iter().enumerate()) {
+        for (number, block) in self
+            .up
+            .iter()
+            .flat_map(|up| up.up_blocks.iter().enumerate())
+        {
             x = block.forward(number, x, &side, &mut skips);
             if !visit(Stage::Up(number), &x) {
                 return Ok(x);
@@ -260,7 +268,9 @@ impl<B: Backend> Unet<B> {
             return Err(DiffusionError::argument(
                 "the shape of the latents",
                 format!("{:?}", latents.dims()),
-                format!("[batch, {inputs}, height, width] with multiples of {step} as height and width"),
+                format!(
+                    "[batch, {inputs}, height, width] with multiples of {step} as height and width"
+                ),
             ));
         }
         if times.len() != 1 && times.len() != batch {
@@ -276,7 +286,9 @@ impl<B: Backend> Unet<B> {
             return Err(DiffusionError::argument(
                 "the shape of the context",
                 format!("{:?}", context.dims()),
-                format!("[{batch} or 1, length, {wanted}]: the output of the text encoder of the same model"),
+                format!(
+                    "[{batch} or 1, length, {wanted}]: the output of the text encoder of the same model"
+                ),
             ));
         }
         let time = silu(self.embed_times(times));
