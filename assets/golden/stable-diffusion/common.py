@@ -25,13 +25,17 @@ VERSIONS = {
 
 
 def fill(module, seed, half):
-    """Random values for every parameter, scaled by its inputs so that nothing vanishes or explodes; exact in half precision if asked for."""
+    """Random values for every parameter, exact in half precision if asked for.
+
+    Weights have the deviation 0.7 / sqrt(inputs): PyTorch's gradients in single precision are then within 3e-6 of those in double. With
+    1 / sqrt(inputs) they are off by up to 2e-5, and nothing could be compared at 1e-5.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in sorted(module.named_parameters()):
             noise = torch.randn(parameter.shape, generator=generator)
             if parameter.dim() > 1:
-                noise = noise * parameter[0].numel() ** -0.5
+                noise = noise * 0.7 * parameter[0].numel() ** -0.5
             else:
                 noise = noise * 0.2
             if "norm" in name and name.endswith("weight"):

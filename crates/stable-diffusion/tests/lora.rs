@@ -105,7 +105,7 @@ fn objective<B: AutodiffBackend>() {
         close::<B>(gradient, &golden, &format!("grad.{name}"));
         compared += 1;
     }
-    assert_eq!(compared, 6);
+    assert_eq!(compared, 8);
     // The base is frozen: its parameters have no gradients.
     assert!(model.unet.conv_in.weight.val().grad(&grads).is_none());
     for site in model.unet.sites() {
@@ -179,11 +179,12 @@ fn training<B: AutodiffBackend>() {
         let grads = loss.backward();
         lora = lora.map(&mut Step::<B> {
             grads: &grads,
-            rate: 0.5,
+            rate: 1.0,
         });
     }
     println!("{losses:?}");
-    assert!(losses[7] < 0.97 * losses[0], "{losses:?}");
+    assert!(losses.is_sorted_by(|a, b| a > b), "{losses:?}");
+    assert!(losses[7] < 0.985 * losses[0], "{losses:?}");
     let after = model
         .unet
         .forward(latents.clone(), &times, context.clone(), &())
@@ -335,7 +336,8 @@ fn gradients_reach_both_factors_of_every_map() {
     type B = FlexBackend;
     let model = model::<B>();
     let device = Default::default();
-    let golden = golden("lora");
+    // The middle of larger latents has two pixels: among one, attention has no choice and its queries no gradient.
+    let golden = golden("unet");
     let (latents, times, context) = inputs::<B>(&golden);
     let options = LoraLoadOptions::default();
     let (lora, _) =

@@ -126,11 +126,11 @@ fn trainable<B: Backend, const D: usize>(values: Tensor<B, D>) -> Param<Tensor<B
 
 /// The error for a name that is no linear map of a U-Net, with the nearest one.
 fn no_site(name: &str, names: &[String]) -> DiffusionError {
-    // Of a short name, only the ends of full ones are comparable.
+    // A short name is compared with what stands behind the dots of full ones.
     let near = nearest_name(name, names.iter().map(String::as_str)).or_else(|| {
-        let ends = names.iter().filter_map(|full| {
-            let from = full.len().checked_sub(name.len())?;
-            full.get(from..)
+        let ends = names.iter().flat_map(|full| {
+            let dots = full.match_indices('.');
+            dots.map(|(dot, _)| &full[dot + 1..])
         });
         nearest_name(name, ends)
     });
