@@ -50,8 +50,8 @@ pub use attention::Attention;
 pub use block::Block;
 pub use checkpoint::{
     ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadProgress, LoadReport,
-    Loaded, Mismatch, SaveReport, StoredType, Unused, UnusedReason, fingerprint, load_vit,
-    load_vit_watched, save_vit, sha256_file,
+    Loaded, Mismatch, SaveReport, StoredType, TensorFile, Unused, UnusedReason, fingerprint,
+    load_vit, load_vit_watched, nearest_name, save_vit, sha256_file,
 };
 pub use config::{
     Activation, ChannelGroups, Interpolation, PositionKind, SpectralEmbedConfig, SpectralStyle,

@@ -20,6 +20,7 @@ mod report;
 mod safetensors;
 mod save;
 mod suggest;
+mod tensor_file;
 mod values;
 
 pub(crate) use container::Container;
@@ -34,3 +35,4 @@ pub use report::{
     UnusedReason,
 };
 pub use save::{Dtype, SaveReport, save_vit};
+pub use tensor_file::{TensorFile, nearest_name};
