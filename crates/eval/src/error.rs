@@ -20,6 +20,18 @@ pub enum EvalError {
         /// How many classes there are.
         classes: usize,
     },
+    /// A true label of a mask is neither a class nor -1.
+    #[error(
+        "label {label} of pixel {position} is outside the list of {classes} classes and not -1 (ignored); fix the mask"
+    )]
+    PixelLabel {
+        /// Index of the pixel.
+        position: usize,
+        /// The label found.
+        label: i32,
+        /// How many classes there are.
+        classes: usize,
+    },
     /// Two inputs that belong together differ in length, or a length is impossible.
     #[error("{what}: expected {expected}, found {found}")]
     Length {

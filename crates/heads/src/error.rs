@@ -75,4 +75,12 @@ pub enum HeadError {
         /// The allowed range.
         allowed: String,
     },
+    /// An array of a stored head does not fit.
+    #[error("array `{name}` is {problem}; use a file that was written for the same head")]
+    Array {
+        /// Its name.
+        name: String,
+        /// What does not fit.
+        problem: String,
+    },
 }

@@ -10,6 +10,7 @@ pub mod names;
 mod overall;
 mod per_class;
 mod probability;
+mod segmentation;
 
 pub use absent::AbsentClasses;
 pub use calibration::{Reliability, ReliabilityBin};
@@ -18,3 +19,4 @@ pub use evaluate::{Evaluation, evaluate};
 pub use group::{ClassGroup, ClassGroups, GroupF1};
 pub use per_class::ClassScore;
 pub use probability::Probabilities;
+pub use segmentation::PixelCounts;

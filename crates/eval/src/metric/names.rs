@@ -41,6 +41,11 @@ pub fn group_f1(group: &str, official: bool) -> String {
     format!("f1_{group}_{}", if official { "official" } else { "clean" })
 }
 
+/// Name of the IoU of one class, e.g. `iou_Burn scar`.
+pub fn class_iou(class: &str) -> String {
+    format!("iou_{class}")
+}
+
 /// How a metric is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricStyle {
@@ -77,6 +82,7 @@ pub fn style(name: &str) -> MetricStyle {
         DISTANCE_DEBIASED => of("de-biased centre to validation mean", false, false),
         DISTANCE_CALIBRATED => of("calibrated mean to validation mean", false, false),
         DEBIASED_NEARER => of("de-biased centre nearer", true, true),
+        _ if name.starts_with("iou_") => of(&format!("IoU {}", &name[4..]), true, true),
         _ => match name
             .strip_prefix("f1_")
             .and_then(|rest| rest.rsplit_once('_'))
