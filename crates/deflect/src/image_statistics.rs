@@ -49,6 +49,20 @@ impl ImageStatistics {
         self.pixel_set.is_empty()
     }
 
+    /// The standardised numbers of every patch, for heads that read maps.
+    ///
+    /// # Shapes
+    /// - `image`: `[batch, channels, height, width]`
+    /// - result: `[batch, patches, numbers]`, patches row by row
+    ///
+    /// # Panics
+    /// When the image does not fit; [`PixelSet::check_image`] gives the error beforehand.
+    pub fn patches<B: Backend>(&self, image: Tensor<B, 4>) -> Tensor<B, 3> {
+        let standardise =
+            Standardise::new(self.standardisation.clone(), self.clip, &image.device());
+        standardise.forward(&self.pixel_set.pool(image))
+    }
+
     /// The numbers of every image: the means of all numbers over the patches, then their standard deviations (divided by the
     /// number of patches). A number that is unknown for a patch counts as the training mean, 0.
     ///
@@ -59,9 +73,7 @@ impl ImageStatistics {
     /// # Panics
     /// When the image does not fit; [`PixelSet::check_image`] gives the error beforehand.
     pub fn forward<B: Backend>(&self, image: Tensor<B, 4>) -> Tensor<B, 2> {
-        let standardise =
-            Standardise::new(self.standardisation.clone(), self.clip, &image.device());
-        let numbers = standardise.forward(&self.pixel_set.pool(image));
+        let numbers = self.patches(image);
         let mean = numbers.clone().mean_dim(1);
         let variance = (numbers - mean.clone()).powi_scalar(2).mean_dim(1);
         Tensor::cat(

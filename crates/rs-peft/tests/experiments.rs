@@ -200,3 +200,21 @@ fn a_default_that_is_no_row_is_an_error() {
         "{error}"
     );
 }
+
+#[test]
+fn committed_results_belong_to_the_rows_as_they_are_now() {
+    // A new option that is written where it is not used would give every row another identity.
+    let catalog = Catalog::read(&root().join("experiments")).unwrap();
+    let mut seen = 0;
+    for row in &catalog.rows {
+        let path = root().join("results").join(&row.name).join("run.json");
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            continue;
+        };
+        let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let own = serde_json::to_value(&row.experiment).unwrap();
+        assert_eq!(record["config"], own, "{}", row.name);
+        seen += 1;
+    }
+    assert!(seen > 100, "{seen}");
+}

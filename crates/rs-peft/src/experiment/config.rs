@@ -5,9 +5,10 @@ use std::path::Path;
 use deflect::PixelSetConfig;
 use eval::record::{DataKind, PaperValue};
 use serde::{Deserialize, Serialize};
+use training::ScheduleConfig;
 use vit_backbone::PatchEmbedInit;
 
-use super::{ExperimentError, LongTailProbe, LongTailSplit, Method};
+use super::{ExperimentError, LongTailProbe, LongTailSplit, Method, SegmentationConfig};
 
 /// One row of a table: data, input, backbone, method, training, seeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,10 @@ pub struct Experiment {
     /// deviation over the patches of the numbers that DEFLECT would read, standardised. The control for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spectral_head: Option<PixelSetConfig>,
+    /// Where the data set has a class per pixel: the head, and how windows are laid. Then `backbone.pooling` and `probe` say nothing,
+    /// and `spectral_head` hands the head the numbers of every patch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmentation: Option<SegmentationConfig>,
     /// Judge the frozen features by this instead of a trained head; `method` must be `frozen`.
     #[serde(default)]
     pub probe: Option<ProbeConfig>,
@@ -67,14 +72,24 @@ pub struct TableConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// `synthetic`, or a name of the registry of data sets (`eurosat_rgb`, `eurosat_ms`, `opensarship`, `folder`, `manifest`).
+    /// `synthetic`, `synthetic_segmentation`, or a name of the registry of data sets (`eurosat_rgb`, `hls_burn_scars`, `folder`, ...).
     pub dataset: String,
     /// File or folder below the data directory; absent for synthetic data.
     #[serde(default)]
     pub path: Option<String>,
-    /// Images per class of a synthetic set.
+    /// Images per class of a synthetic set; `synthetic_segmentation` has ten times as many scenes, each with several classes.
     #[serde(default)]
     pub per_class: Option<usize>,
+    /// Side of synthetic scenes in pixels; 64 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene_size: Option<usize>,
+    /// Cut every image into windows of so many pixels, which are the samples then; for sets of a few large images. Windows of one image
+    /// resemble one another, so splits over them are kinder than splits over images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<usize>,
+    /// Ids of samples that are left out, such as images without a measured pixel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leave_out: Vec<String>,
     /// How the images are divided.
     pub split: SplitConfig,
 }
@@ -190,6 +205,12 @@ pub struct BackboneConfig {
     pub final_norm: bool,
     /// `patch_mean`, `patch_mean_std` or `class_token`.
     pub pooling: vit_backbone::Pooling,
+    /// Name of a model of the zoo whose published file the weights are; absent where names and shapes in the file say enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Pixel size in metres, for models that are told it (Scale-MAE).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<f64>,
 }
 
 /// How the adapter and the head are trained.
@@ -218,6 +239,37 @@ pub struct TrainConfig {
     /// Weight classes inversely to their frequency in the loss.
     #[serde(default)]
     pub balanced_loss: bool,
+    /// How the rate falls.
+    #[serde(default, skip_serializing_if = "Schedule::is_cosine")]
+    pub schedule: Schedule,
+    /// Let biases and norms decay too, as PyTorch's optimisers do unless they are told otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decay_vectors: bool,
+}
+
+/// How the learning rate falls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Rises linearly over `warmup`, then falls as a cosine to zero.
+    #[default]
+    Cosine,
+    /// A tenth after 60 % and again after 90 % of the steps, as the PANGAEA benchmark has it; `warmup` must be 0.
+    Pangaea,
+}
+
+impl Schedule {
+    /// The schedule of the training loop.
+    pub(crate) fn config(self, warmup: f64) -> ScheduleConfig {
+        match self {
+            Self::Cosine => ScheduleConfig::cosine(warmup),
+            Self::Pangaea => ScheduleConfig::pangaea(),
+        }
+    }
+
+    fn is_cosine(&self) -> bool {
+        *self == Self::Cosine
+    }
 }
 
 impl Experiment {
@@ -315,7 +367,55 @@ impl Experiment {
                 "1 to 4096 pixels",
             );
         }
-        if self.data.dataset != "synthetic" && self.data.path.is_none() {
+        if self.train.schedule == Schedule::Pangaea && self.train.warmup != 0.0 {
+            return fail(
+                "train.warmup",
+                self.train.warmup.to_string(),
+                "0, as the schedule of PANGAEA has none",
+            );
+        }
+        if self
+            .backbone
+            .resolution
+            .is_some_and(|metres| !(metres.is_finite() && metres > 0.0))
+        {
+            return fail(
+                "backbone.resolution",
+                format!("{:?}", self.backbone.resolution),
+                "metres per pixel, a number above 0",
+            );
+        }
+        if self
+            .data
+            .windows
+            .is_some_and(|side| side == 0 || self.segmentation.is_none())
+        {
+            return fail(
+                "data.windows",
+                format!("{:?}", self.data.windows),
+                "pixels, 1 or more, and [segmentation]",
+            );
+        }
+        if let Some(segmentation) = &self.segmentation {
+            if let Some((key, found, expected)) = segmentation.problem() {
+                return fail(key, found, expected);
+            }
+            if self.probe.is_some() {
+                return fail(
+                    "probe",
+                    format!("{:?}", self.probe),
+                    "none, as [segmentation] trains a head of its own",
+                );
+            }
+            if self.backbone.blocks != 0 {
+                return fail(
+                    "backbone.blocks",
+                    self.backbone.blocks.to_string(),
+                    "0; segmentation.blocks says which maps are read",
+                );
+            }
+        }
+        if !self.data.dataset.starts_with("synthetic") && self.data.path.is_none() {
             return fail(
                 "data.path",
                 "absent".into(),

@@ -6,11 +6,12 @@ mod error;
 mod long_tail;
 mod method;
 mod resolve;
+mod segmentation;
 
 pub use catalog::{Catalog, Row};
 pub use config::{
     BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, ProbeConfig, Rendering,
-    SplitConfig, TableConfig, TrainConfig,
+    Schedule, SplitConfig, TableConfig, TrainConfig,
 };
 pub use error::ExperimentError;
 pub use long_tail::{
@@ -18,3 +19,4 @@ pub use long_tail::{
 };
 pub use method::{DeflectMethod, Method};
 pub use resolve::{content_hash, merge};
+pub use segmentation::{SegmentationConfig, SegmentationLoss, Windows};

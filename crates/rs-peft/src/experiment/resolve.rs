@@ -5,11 +5,11 @@ use sha2::{Digest, Sha256};
 
 use crate::hex::hex;
 
-/// Lays `over` upon `base`: tables are merged key by key, everything else is replaced. A `method` and a `split` are replaced
-/// whole, because their keys depend on which one it is.
+/// Lays `over` upon `base`: tables are merged key by key, everything else is replaced. A `method`, a `split` and a `head` are
+/// replaced whole, because their keys depend on which one it is.
 pub fn merge(base: &mut toml::Table, over: toml::Table) {
     for (key, value) in over {
-        let whole = key == "method" || key == "split";
+        let whole = matches!(key.as_str(), "method" | "split" | "head");
         match (base.get_mut(&key), value) {
             (Some(toml::Value::Table(below)), toml::Value::Table(above)) if !whole => {
                 merge(below, above)

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;
-use rs_datasets::BandStatistics;
-use vit_backbone::{LoadOptions, LoadReport, Vit, VitConfig, load_vit};
+use rs_datasets::{BandStatistics, InputUnit, StatisticsSource};
+
+use vit_backbone::{LoadOptions, LoadReport, Vit, VitConfig, load_vit, preset, presets};
 
 use super::RunError;
-use crate::experiment::{BackboneConfig, InputConfig};
+use crate::experiment::{BackboneConfig, InputConfig, Normalisation};
 
 /// Metadata entry of a checkpoint that holds the [`BandStatistics`] of its input as JSON.
 pub const INPUT_METADATA: &str = "input";
@@ -47,11 +48,19 @@ pub(crate) fn load<B: Backend>(
     device: &B::Device,
 ) -> Result<Backbone<B>, RunError> {
     let path = path(config, root);
-    let (mut vit, report) = load_vit::<B>(&path, None, &LoadOptions::default(), device)?;
-    let statistics = statistics(&path, &report)?;
+    let known = config.model.as_deref().map(published).transpose()?;
+    let (mut vit, report) = load_vit::<B>(&path, known.as_ref(), &LoadOptions::default(), device)?;
+    let statistics = match input.normalise {
+        Normalisation::Weights => statistics(&path, &report)?,
+        // Nothing is standardised with them.
+        Normalisation::Train => statistics(&path, &report).unwrap_or_else(|_| none(&path)),
+    };
     let mut vit_config = report.config;
     if config.weights == "random" {
         vit = Vit::init(&vit_config, seed, device)?;
+    }
+    if let Some(metres) = config.resolution {
+        vit = vit.at_resolution(&[metres])?;
     }
     vit = vit.with_channels(input.bands.len(), input.known, input.patch_embed, seed)?;
     vit_config.in_channels = input.bands.len();
@@ -61,6 +70,33 @@ pub(crate) fn load<B: Backend>(
         sha256: report.sha256,
         input: statistics,
     })
+}
+
+/// The configuration of a model of the zoo.
+fn published(name: &str) -> Result<VitConfig, RunError> {
+    preset(name)
+        .map(|preset| preset.config())
+        .ok_or_else(|| RunError::UnknownModel {
+            name: name.into(),
+            known: presets()
+                .map(|preset| preset.name)
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+}
+
+/// No statistics, for weights that come without.
+fn none(path: &Path) -> BandStatistics {
+    BandStatistics {
+        bands: Vec::new(),
+        mean: Vec::new(),
+        std: Vec::new(),
+        unit: InputUnit::Standardised,
+        source: StatisticsSource::Weights {
+            name: path.display().to_string(),
+        },
+        percentiles: None,
+    }
 }
 
 /// The statistics in a checkpoint's metadata.

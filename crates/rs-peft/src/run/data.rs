@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rs_datasets::{
-    Dataset, LabelTable, LongTail, Split, SyntheticConfig, SyntheticScenes, catalog, stratified,
+    Dataset, LabelTable, LongTail, Split, SyntheticConfig, SyntheticScenes, Task, catalog,
+    stratified,
 };
 
 use super::RunError;
+use super::segmentation::Tiled;
 use crate::experiment::{DataConfig, LongTailSplit, SplitConfig};
 
 /// Seed of the synthetic scenes; the split is what a run's seed draws.
@@ -23,12 +25,25 @@ pub(crate) fn open(
     config: &DataConfig,
     folder: Option<&Path>,
 ) -> Result<Arc<dyn Dataset>, RunError> {
-    if config.dataset == "synthetic" {
-        let scenes = SyntheticConfig::balanced(config.per_class.unwrap_or(40), SCENES);
-        return Ok(Arc::new(SyntheticScenes::classification(scenes)?));
+    let scenes = || {
+        let mut scenes = SyntheticConfig::balanced(config.per_class.unwrap_or(40), SCENES);
+        scenes.size = config.scene_size.unwrap_or(scenes.size);
+        scenes
+    };
+    match config.dataset.as_str() {
+        "synthetic" => return Ok(Arc::new(SyntheticScenes::classification(scenes())?)),
+        "synthetic_segmentation" => return Ok(Arc::new(SyntheticScenes::segmentation(scenes())?)),
+        _ => {}
     }
     let path = locate(row, config.path.as_deref().unwrap_or_default(), folder)?;
-    Ok(Arc::from(catalog::open(&config.dataset, &path)?))
+    let whole: Arc<dyn Dataset> = Arc::from(catalog::open(&config.dataset, &path)?);
+    match config.windows {
+        None => Ok(whole),
+        Some(side) => {
+            let all: Vec<usize> = (0..whole.len()).collect();
+            Ok(Arc::new(Tiled::new(whole, &all, side)?))
+        }
+    }
 }
 
 /// The split of one seed: parts `train` and `test`.
@@ -42,10 +57,25 @@ pub(crate) fn split(
     seed: u64,
     folder: Option<&Path>,
 ) -> Result<Split, RunError> {
-    let table = LabelTable::of(dataset)?;
+    let table = match dataset.info().task {
+        // Images with a class per pixel have none to be stratified by.
+        Task::Segmentation => LabelTable::unlabelled(dataset)?,
+        Task::Classification | Task::OrientedDetection => LabelTable::of(dataset)?,
+    };
+    let left_out: HashSet<String> = config.leave_out.iter().cloned().collect();
+    for id in &config.leave_out {
+        dataset.index_of(id)?;
+    }
+    let table = match left_out.is_empty() {
+        true => table,
+        false => table.filter(|id| !left_out.contains(id))?,
+    };
     let name = format!("{}-seed{seed}", dataset.name());
     Ok(match &config.split {
-        SplitConfig::Published => Split::published(dataset)?,
+        SplitConfig::Published if left_out.is_empty() => Split::published(dataset)?,
+        SplitConfig::Published => {
+            Split::published(dataset)?.without(&left_out, "left out by the experiment")?
+        }
         SplitConfig::Repeated { test } => stratified(
             &table,
             &name,

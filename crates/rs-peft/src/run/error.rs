@@ -60,6 +60,14 @@ pub enum RunError {
         /// What is missing or wrong.
         detail: String,
     },
+    /// No model of the zoo has that name.
+    #[error("`backbone.model` is `{name}`; expected one of {known}")]
+    UnknownModel {
+        /// What was asked for.
+        name: String,
+        /// The models there are.
+        known: String,
+    },
     /// Reading or writing a file of the run.
     #[error("cannot {action} {path}: {source}")]
     Io {

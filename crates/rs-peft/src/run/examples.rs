@@ -7,6 +7,7 @@ use eval::record::RunRecord;
 use eval::report::{ExampleImage, ExamplePrediction, ExampleSet};
 use rs_datasets::Sample;
 
+use super::segmentation::pictures;
 use super::{PlannedRow, Predictions, RunError, data};
 
 /// Side in pixels to which small examples are enlarged.
@@ -23,6 +24,9 @@ pub fn examples(
     let Some((first, record)) = rows.first() else {
         return Ok(None);
     };
+    if first.row.experiment.segmentation.is_some() {
+        return pictures(rows, data_folder);
+    }
     let Some(seed) = record.results.first().map(|result| result.seed) else {
         return Ok(None);
     };
@@ -81,7 +85,7 @@ pub fn examples(
 }
 
 /// A picture of a sample: red, green and blue where the image has them, otherwise its first band in grey.
-fn png(sample: &Sample) -> Result<Vec<u8>, RunError> {
+pub(super) fn picture(sample: &Sample) -> image::RgbImage {
     let image = &sample.image;
     let bands: Vec<usize> = match ["B04", "B03", "B02"].map(|name| image.bands.index_of(name)) {
         [Ok(r), Ok(g), Ok(b)] => vec![r, g, b],
@@ -91,17 +95,26 @@ fn png(sample: &Sample) -> Result<Vec<u8>, RunError> {
         .iter()
         .map(|&band| stretched(image.band(band)))
         .collect();
-    let picture = image::RgbImage::from_fn(image.width as u32, image.height as u32, |x, y| {
+    image::RgbImage::from_fn(image.width as u32, image.height as u32, |x, y| {
         let at = y as usize * image.width + x as usize;
         image::Rgb([planes[0][at], planes[1][at], planes[2][at]])
-    });
-    let large = image::imageops::resize(&picture, SIDE, SIDE, image::imageops::FilterType::Nearest);
+    })
+}
+
+fn png(sample: &Sample) -> Result<Vec<u8>, RunError> {
+    let nearest = image::imageops::FilterType::Nearest;
+    let large = image::imageops::resize(&picture(sample), SIDE, SIDE, nearest);
+    encode(&large, &sample.id)
+}
+
+/// A picture as a PNG file; `id` is named in errors.
+pub(super) fn encode(picture: &image::RgbImage, id: &str) -> Result<Vec<u8>, RunError> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    large
+    picture
         .write_to(&mut bytes, image::ImageFormat::Png)
         .map_err(|error| RunError::Io {
             action: "encode",
-            path: sample.id.clone().into(),
+            path: id.into(),
             source: std::io::Error::other(error),
         })?;
     Ok(bytes.into_inner())

@@ -12,9 +12,11 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use deflect::ImageStatistics;
+use heads::LinearHead;
 use peft_lora::{BaseIdentity, HostArray, MethodConfig, PeftAdapter, SavedHead};
 
-use super::model::{Readout, Trainable};
+use super::model::{InputAdapter, Readout, Trainable};
 use super::{Adapter, RunError};
 use crate::experiment::Method;
 
@@ -30,19 +32,32 @@ pub(crate) fn keep<B: Backend>(
     readout: &Readout,
     base: &BaseIdentity,
 ) -> Result<(), RunError> {
-    let head = head(model, readout)?;
+    let mut head = linear_head(&model.head)?;
+    add_input(&mut head, &model.adapter, readout.spectra.as_ref());
+    write_files(folder, seed, &model.adapter, method, &head, base)
+}
+
+/// Writes an adapter and a head.
+pub(super) fn write_files<B: Backend>(
+    folder: &Path,
+    seed: u64,
+    adapter: &InputAdapter<B>,
+    method: &Method,
+    head: &SavedHead,
+    base: &BaseIdentity,
+) -> Result<(), RunError> {
     let directory = folder.join(format!("seed-{seed}.adapter"));
-    match (&model.adapter.method, method) {
+    match (&adapter.method, method) {
         (Adapter::Weights(adapter), Method::Weights(method)) => {
-            adapter.save(&directory, method, Some(&head), base)?;
+            adapter.save(&directory, method, Some(head), base)?;
         }
         (Adapter::Deflect(adapter), _) => {
             let file = folder.join(format!("seed-{seed}.deflect.safetensors"));
             adapter.save(&file, base)?;
-            head_alone::<B>(&directory, &head, base)?;
+            head_alone::<B>(&directory, head, base)?;
         }
         (Adapter::Weights(_), Method::Deflect(_)) => {
-            head_alone::<B>(&directory, &head, base)?;
+            head_alone::<B>(&directory, head, base)?;
         }
     }
     Ok(())
@@ -57,13 +72,10 @@ fn head_alone<B: Backend>(
     Ok(nothing.save(directory, &MethodConfig::Frozen, Some(head), base)?)
 }
 
-fn head<B: Backend>(model: &Trainable<B>, readout: &Readout) -> Result<SavedHead, RunError> {
-    let arrays = model.head.to_arrays();
+/// A linear head with the statistics it standardises with.
+pub(super) fn linear_head<B: Backend>(head: &LinearHead<B>) -> Result<SavedHead, RunError> {
+    let arrays = head.to_arrays();
     let (classes, dim) = (arrays.classes(), arrays.dim());
-    let row = |values: Vec<f32>| HostArray {
-        shape: vec![values.len()],
-        data: values,
-    };
     let weight = HostArray {
         shape: vec![classes, dim],
         data: arrays.weight,
@@ -74,13 +86,22 @@ fn head<B: Backend>(model: &Trainable<B>, readout: &Readout) -> Result<SavedHead
         head.extra.insert("mean".into(), narrow(statistics.mean));
         head.extra.insert("std".into(), narrow(statistics.std));
     }
-    if let Some(spectra) = &readout.spectra {
+    Ok(head)
+}
+
+/// Adds what belongs to the input: statistics of the spectra that the head is handed, a trained patch embedding.
+pub(super) fn add_input<B: Backend>(
+    head: &mut SavedHead,
+    adapter: &InputAdapter<B>,
+    spectra: Option<&ImageStatistics>,
+) {
+    if let Some(spectra) = spectra {
         let statistics = spectra.standardisation();
         let extra = &mut head.extra;
         extra.insert("spectra.mean".into(), row(statistics.mean.clone()));
         extra.insert("spectra.std".into(), row(statistics.std.clone()));
     }
-    if let Some(patches) = &model.adapter.patch_embed {
+    if let Some(patches) = &adapter.patch_embed {
         let weight = host(patches.weight.val());
         head.extra.insert("patch_embed.weight".into(), weight);
         if let Some(bias) = &patches.bias {
@@ -88,7 +109,13 @@ fn head<B: Backend>(model: &Trainable<B>, readout: &Readout) -> Result<SavedHead
                 .insert("patch_embed.bias".into(), host(bias.val()));
         }
     }
-    Ok(head)
+}
+
+fn row(values: Vec<f32>) -> HostArray {
+    HostArray {
+        shape: vec![values.len()],
+        data: values,
+    }
 }
 
 fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> HostArray {

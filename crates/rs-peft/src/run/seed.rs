@@ -13,13 +13,14 @@ use heads::{
     Standardiser,
 };
 use peft_lora::BaseIdentity;
-use rs_datasets::{Cached, Dataset, Split};
+use rs_datasets::{Dataset, Split};
 use serde::{Deserialize, Serialize};
 use training::{CacheKey, FeatureCache, FeatureMatrix};
 use vit_backbone::{FeatureRequest, PatchEmbedInit};
 
 use super::backbone::{self, Backbone};
 use super::batches::{features_of, loader};
+use super::held::held;
 use super::keep::keep;
 use super::model::{InputAdapter, Readout, Trainable};
 use super::predictions::Predictions;
@@ -27,9 +28,6 @@ use super::view::View;
 use super::{Adapter, Provenance, RunError, data, spectral, train};
 use crate::backend::BackendTask;
 use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig, SplitConfig};
-
-/// Most bytes of decoded pixels kept in memory.
-const PIXEL_CACHE_BYTES: u64 = 8 << 30;
 
 /// One seed of one row, ready to run on a backend.
 pub struct SeedRun<'a> {
@@ -127,6 +125,9 @@ impl BackendTask for SeedRun<'_> {
         {
             let asked = (division, recipe);
             return self.long_tailed(asked, dataset, &split, &base, &device, started);
+        }
+        if let Some(asked) = &experiment.segmentation {
+            return self.segmentation(asked, dataset, &split, &base, &device, started);
         }
         let samples = self.samples(dataset, &split, &base)?;
         let classes = samples.all.classes().to_vec();
@@ -280,7 +281,7 @@ impl SeedRun<'_> {
     }
 
     /// The untrained adapter of the row's method.
-    fn adapter<B: AutodiffBackend>(
+    pub(super) fn adapter<B: AutodiffBackend>(
         &self,
         samples: &Samples,
         base: &Backbone<B>,
@@ -305,7 +306,7 @@ impl SeedRun<'_> {
     }
 
     /// Floating-point operations of one image, where the formulas hold: when all blocks are run.
-    fn forward_flops<B: AutodiffBackend>(
+    pub(super) fn forward_flops<B: AutodiffBackend>(
         &self,
         base: &Backbone<B>,
         readout: &Readout,
@@ -335,9 +336,9 @@ impl SeedRun<'_> {
         let test = split.indices("test", dataset.as_ref())?;
         let view = View::new(dataset, &self.experiment.input, split, &base.input)?;
         let wanted: Vec<usize> = train.iter().chain(&test).copied().collect();
-        let all = Cached::subset(&view, &wanted, PIXEL_CACHE_BYTES)?;
+        let (all, _) = held(Arc::new(view), wanted)?;
         Ok(Samples {
-            all: Arc::new(all),
+            all,
             train: train.len(),
         })
     }

@@ -8,7 +8,7 @@ use rand::seq::SliceRandom;
 use rs_datasets::{Batch, image_tensor, stream};
 use training::{
     BoxError, CheckpointPolicy, FeatureMatrix, FitConfig, FnSource, GroupConfig, Hooks, Loss,
-    ScheduleConfig, StepContext, fit,
+    StepContext, fit,
 };
 
 use super::RunError;
@@ -40,7 +40,8 @@ pub(crate) fn run<B: AutodiffBackend>(
     let adapts = model.adapter.num_params() > 0;
     let mut groups = vec![
         GroupConfig::new("head", &["head.*"], config.head_learning_rate)
-            .with_weight_decay(config.weight_decay),
+            .with_weight_decay(config.weight_decay)
+            .with_decay_vectors(config.decay_vectors),
     ];
     if adapts {
         let rates = adapter_rates(&seed_run.experiment.method, &model.adapter);
@@ -48,13 +49,14 @@ pub(crate) fn run<B: AutodiffBackend>(
             let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
             GroupConfig::new(name, &patterns, config.learning_rate * factor)
                 .with_weight_decay(config.weight_decay)
+                .with_decay_vectors(config.decay_vectors)
         }));
     }
     let mut fit_config = FitConfig::new(
         config.epochs,
         seed_run.seed,
         groups,
-        ScheduleConfig::cosine(config.warmup),
+        config.schedule.config(config.warmup),
     );
     fit_config.clip_norm = Some(f64::from(config.clip_norm));
 

@@ -34,6 +34,29 @@ impl View {
         split: &Split,
         weights: &BandStatistics,
     ) -> Result<Self, DataError> {
+        Self::sized(inner, config, split, weights, Some(config.size))
+    }
+
+    /// The same with images of their own size, whatever `config.size` is: labels per pixel are never resized.
+    ///
+    /// # Errors
+    /// As [`View::new`].
+    pub fn native(
+        inner: Arc<dyn Dataset>,
+        config: &InputConfig,
+        split: &Split,
+        weights: &BandStatistics,
+    ) -> Result<Self, DataError> {
+        Self::sized(inner, config, split, weights, None)
+    }
+
+    fn sized(
+        inner: Arc<dyn Dataset>,
+        config: &InputConfig,
+        split: &Split,
+        weights: &BandStatistics,
+        size: Option<usize>,
+    ) -> Result<Self, DataError> {
         // Without known bands all are treated alike.
         let (first, other) = config.bands.split_at(if config.known == 0 {
             config.bands.len()
@@ -75,11 +98,7 @@ impl View {
                 statistics.bands = names.to_vec();
             }
             steps.push(Step::Normalise(Normalise { statistics }));
-            steps.push(Step::Resize(Resize {
-                height: config.size,
-                width: config.size,
-                interpolation: Interpolation::Bilinear,
-            }));
+            steps.extend(size.map(resize));
             steps.push(Step::FillInvalid(FillInvalid { value: 0.0 }));
             parts.push(Pipeline::new(steps));
         }
@@ -88,7 +107,7 @@ impl View {
             bands.extend_from_slice(part.output_bands(inner.bands())?.as_slice());
         }
         if !config.spectral.is_empty() {
-            let spectra = spectra(inner.as_ref(), config)?;
+            let spectra = spectra(inner.as_ref(), config, size)?;
             for band in spectra.output_bands(inner.bands())?.as_slice() {
                 // The same band may be among the backbone's, too.
                 bands.push(Band {
@@ -106,8 +125,21 @@ impl View {
     }
 }
 
+/// The step to a square of `size` pixels.
+fn resize(size: usize) -> Step {
+    Step::Resize(Resize {
+        height: size,
+        width: size,
+        interpolation: Interpolation::Bilinear,
+    })
+}
+
 /// The steps from an image to its spectra.
-fn spectra(inner: &dyn Dataset, config: &InputConfig) -> Result<Pipeline, DataError> {
+fn spectra(
+    inner: &dyn Dataset,
+    config: &InputConfig,
+    size: Option<usize>,
+) -> Result<Pipeline, DataError> {
     let mut steps = vec![Step::SelectBands(SelectBands {
         bands: config.spectral.clone(),
     })];
@@ -121,11 +153,7 @@ fn spectra(inner: &dyn Dataset, config: &InputConfig) -> Result<Pipeline, DataEr
             to: TargetUnit::Reflectance {},
         }));
     }
-    steps.push(Step::Resize(Resize {
-        height: config.size,
-        width: config.size,
-        interpolation: Interpolation::Bilinear,
-    }));
+    steps.extend(size.map(resize));
     steps.push(Step::FillInvalid(FillInvalid { value: NO_DATA }));
     Ok(Pipeline::new(steps))
 }

@@ -1,0 +1,212 @@
+//! Training adapter and head on windows of the training images.
+
+use burn::module::{AutodiffModule, Module};
+use burn::tensor::Tensor;
+use burn::tensor::backend::AutodiffBackend;
+use eval::record::CurvePoint;
+use heads::{ClassWeights, CrossEntropy, CrossEntropyConfig, Dice, Targets};
+use rs_datasets::{
+    Batch, Loader, LoaderConfig, Order, Pipeline, RandomCrop, RandomDihedral, Step, image_tensor,
+};
+use training::{BoxError, CheckpointPolicy, FitConfig, GroupConfig, Hooks, Loss, StepContext, fit};
+
+use super::data::Images;
+use super::evaluate::evaluate;
+use super::model::{MapReadout, Segmenter};
+use crate::experiment::{Method, SegmentationConfig, SegmentationLoss};
+use crate::run::RunError;
+use crate::run::backbone::Backbone;
+use crate::run::batches::LoaderSource;
+use crate::run::model::adapter_rates;
+use crate::run::seed::{SeedRun, curve_points};
+
+/// Runs of fewer windows (epochs times training images) are repeated after a kill rather than resumed.
+const CHECKPOINT_FROM_WINDOWS: usize = 20_000;
+
+/// Label of pixels that count nothing.
+const IGNORED: i64 = -1;
+
+pub(super) struct Trained<B: AutodiffBackend> {
+    pub(super) model: Segmenter<B>,
+    pub(super) curve: Vec<CurvePoint>,
+}
+
+pub(super) fn train<B: AutodiffBackend>(
+    seed_run: &SeedRun<'_>,
+    asked: &SegmentationConfig,
+    images: &Images,
+    model: Segmenter<B>,
+    base: &Backbone<B>,
+    readout: &MapReadout,
+    device: &B::Device,
+) -> Result<Trained<B>, RunError> {
+    let config = &seed_run.experiment.train;
+    let adapts = model.adapter.num_params() > 0;
+    let group = |name: &str, patterns: &[&str], rate: f64| {
+        GroupConfig::new(name, patterns, rate)
+            .with_weight_decay(config.weight_decay)
+            .with_decay_vectors(config.decay_vectors)
+    };
+    let mut groups = vec![group("head", &["head.*"], config.head_learning_rate)];
+    if adapts {
+        let rates = adapter_rates(&seed_run.experiment.method, &model.adapter);
+        groups.extend(rates.iter().map(|(name, patterns, factor)| {
+            let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+            group(name, &patterns, config.learning_rate * factor)
+        }));
+    }
+    let schedule = config.schedule.config(config.warmup);
+    let mut fit_config = FitConfig::new(config.epochs, seed_run.seed, groups, schedule);
+    fit_config.clip_norm = Some(f64::from(config.clip_norm));
+    let validates = asked.validate_every > 0;
+    fit_config.validate_every = asked.validate_every.max(1);
+    fit_config.restore_best = validates;
+
+    let side = seed_run.experiment.input.size;
+    let loss = PixelLoss::new(seed_run, asked.loss, images)?;
+    // Weight of the loss of DEFLECT's soft constraint, which is on the norms of displacements.
+    let norm_loss = match &seed_run.experiment.method {
+        Method::Deflect(method) => method.norm_loss(),
+        Method::Weights(_) => 0.0,
+    };
+    let objective =
+        |model: &Segmenter<B>, batch: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
+            let targets = loss.targets(&batch, device)?;
+            let pixels = image_tensor::<B>(&batch, device);
+            let (maps, state) = readout.maps(&base.vit, &model.adapter, pixels);
+            let value = loss.forward(model.head.forward(maps, [side, side]), &targets);
+            let value = match state.norm_loss() {
+                Some(gap) => value + gap * norm_loss,
+                None => value,
+            };
+            Ok(Loss::mean(value, batch.len()).with_weight(targets.total_weight()))
+        };
+    let frozen = base.vit.valid();
+    let mut score = |model: &Segmenter<B::InnerBackend>, _: usize| -> Result<f64, BoxError> {
+        let rows = images.validation.clone();
+        let found = evaluate(
+            images,
+            rows,
+            asked.evaluate,
+            side,
+            readout,
+            &frozen,
+            model,
+            device,
+            0,
+        )?;
+        let miou = found.counts.evaluate().metrics[eval::metric::names::MIOU];
+        miou.ok_or_else(|| "no pixel of the validation part has a label".into())
+    };
+    let policy = CheckpointPolicy::new(seed_run.checkpoints(), seed_run.checkpoint_id());
+    let long = config.epochs.saturating_mul(images.train.len()) >= CHECKPOINT_FROM_WINDOWS;
+    let mut hooks = Hooks::none();
+    if validates {
+        hooks = hooks.validate(&mut score);
+    }
+    if long {
+        hooks = hooks.checkpoint(&policy);
+    }
+    let source = LoaderSource(loader(seed_run, images)?);
+    let outcome = fit(model, &fit_config, &objective, &source, device, hooks)?;
+    if long {
+        policy.clear()?;
+    }
+    let peak = if adapts {
+        config.learning_rate
+    } else {
+        config.head_learning_rate
+    };
+    Ok(Trained {
+        curve: curve_points(&outcome.curve, peak),
+        model: outcome.model,
+    })
+}
+
+/// Windows of the training images, shuffled by the seed.
+fn loader(seed_run: &SeedRun<'_>, images: &Images) -> Result<Loader, RunError> {
+    let config = &seed_run.experiment.train;
+    let side = seed_run.experiment.input.size;
+    let mut steps = vec![Step::RandomCrop(RandomCrop {
+        height: side,
+        width: side,
+    })];
+    if config.augment {
+        steps.push(Step::RandomDihedral(RandomDihedral::default()));
+    }
+    let mut loading = LoaderConfig::new(config.batch_size, Order::Shuffled, seed_run.seed);
+    // Decoded images need no more than one thread to be cut; the cores belong to the model.
+    loading.threads = usize::from(images.decoded);
+    // A batch of one image pools to one value per channel, which cannot be normalised: left out where others remain.
+    let rows = images.train.len();
+    loading.drop_last = rows > config.batch_size && rows % config.batch_size == 1;
+    Ok(Loader::new(
+        images.all.clone(),
+        images.train.clone().collect(),
+        Pipeline::new(steps),
+        loading,
+    )?)
+}
+
+/// The loss over the pixels of a batch.
+struct PixelLoss {
+    entropy: CrossEntropy,
+    kind: SegmentationLoss,
+}
+
+impl PixelLoss {
+    fn new(
+        seed_run: &SeedRun<'_>,
+        kind: SegmentationLoss,
+        images: &Images,
+    ) -> Result<Self, RunError> {
+        let config = &seed_run.experiment.train;
+        let counts = match config.balanced_loss {
+            true => Some(images.class_counts()?),
+            false => None,
+        };
+        let settings = CrossEntropyConfig {
+            ignore_index: Some(IGNORED),
+            class_weights: if config.balanced_loss {
+                ClassWeights::Balanced
+            } else {
+                ClassWeights::None
+            },
+            label_smoothing: config.label_smoothing,
+        };
+        let classes = images.all.classes().len();
+        Ok(Self {
+            entropy: CrossEntropy::new(&settings, classes, counts.as_deref())?,
+            kind,
+        })
+    }
+
+    fn targets<B: AutodiffBackend>(
+        &self,
+        batch: &Batch,
+        device: &B::Device,
+    ) -> Result<Targets<B>, BoxError> {
+        let masks = batch
+            .masks
+            .as_deref()
+            .ok_or("a batch without label masks")?;
+        let labels: Vec<i64> = masks.iter().map(|&label| i64::from(label)).collect();
+        Ok(self.entropy.targets::<B>(&labels, device)?)
+    }
+
+    fn forward<B: AutodiffBackend>(
+        &self,
+        logits: Tensor<B, 4>,
+        targets: &Targets<B>,
+    ) -> Tensor<B, 1> {
+        let dice = Dice::default();
+        match self.kind {
+            SegmentationLoss::CrossEntropy => self.entropy.forward_map(logits, targets),
+            SegmentationLoss::Dice => dice.forward_map(logits, targets),
+            SegmentationLoss::CrossEntropyAndDice => {
+                self.entropy.forward_map(logits.clone(), targets)
+                    + dice.forward_map(logits, targets)
+            }
+        }
+    }
+}
