@@ -326,8 +326,8 @@ mod tests {
         ];
         objects[0].ignored = true;
         let found = assign(&two_levels(), 1, &[[8, 8], [4, 4]], &[4, 8], &objects).unwrap();
-        assert_eq!(found.positives.iter().filter(|p| p.level == 0).count(), 4);
-        assert_eq!(found.ignored.iter().filter(|&&at| at < 64).count(), 12);
+        assert_eq!(found.positives.iter().filter(|p| p.level == 0).count(), 1);
+        assert_eq!(found.ignored.iter().filter(|&&at| at < 64).count(), 15);
         assert!(
             found
                 .positives
