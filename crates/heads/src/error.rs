@@ -83,4 +83,17 @@ pub enum HeadError {
         /// What does not fit.
         problem: String,
     },
+    /// A model gave something that is no detection.
+    #[error(
+        "the {what} of a location in image {image} is not finite; the model has diverged: lower the learning rate or clip gradients"
+    )]
+    Output {
+        /// Index in the batch.
+        image: usize,
+        /// What is not finite.
+        what: &'static str,
+    },
+    /// Geometry of boxes.
+    #[error(transparent)]
+    Boxes(#[from] oriented_boxes::BoxError),
 }

@@ -1,9 +1,10 @@
 //! Task heads over backbone features, and their losses.
 //!
-//! Four things live here, and none of them knows which backbone or adapter made its input:
+//! Five things live here, and none of them knows which backbone or adapter made its input:
 //!
 //! - [`LinearHead`]: a burn module, trained together with an adapter by the `training` crate;
 //! - [`segmentation`]: UPerNet and a linear control, which give a class per pixel from maps of chosen blocks;
+//! - [`detection`]: rotated FCOS over a simple feature pyramid, its losses and its detections;
 //! - [`loss`]: cross-entropy with ignore index, class weights and label smoothing; Dice; losses of the long-tail literature; debLoRA's
 //!   distance to calibrated features;
 //! - [`LowRankMap`]: a trained low-rank residual over features;
@@ -22,6 +23,7 @@
 //! # Ok::<(), heads::HeadError>(())
 //! ```
 
+pub mod detection;
 mod error;
 mod linear;
 pub mod loss;
@@ -29,6 +31,7 @@ mod low_rank_map;
 pub mod probe;
 pub mod segmentation;
 
+pub use detection::{DetectionHead, DetectionHeadConfig};
 pub use error::HeadError;
 pub use linear::{HeadArrays, LinearHead, LinearHeadConfig};
 pub use loss::{

@@ -25,6 +25,13 @@ pub const BRIER: &str = "brier";
 /// Fraction of samples with the true class among the five most probable.
 pub const TOP_5: &str = "top_5_accuracy";
 
+/// Mean average precision of oriented boxes over the classes with objects, at an overlap above 0.5.
+pub const MAP: &str = "map";
+/// The same at an overlap above 0.75.
+pub const MAP_75: &str = "map_75";
+/// [`MAP`] on the images that were trained on.
+pub const MAP_TRAIN: &str = "map_train";
+
 /// Strength of the penalty of a probe, where it was chosen on a validation part.
 pub const L2: &str = "l2";
 /// Distance from the training mean to the mean of validation features, averaged over the tail classes.
@@ -63,6 +70,16 @@ pub fn class_iou(class: &str) -> String {
     format!("iou_{class}")
 }
 
+/// Name of the [`MAP`] over class group `group`, e.g. `map_group_tail`.
+pub fn group_map(group: &str) -> String {
+    format!("map_group_{group}")
+}
+
+/// Name of the average precision of class `class` at an overlap above 0.5.
+pub fn class_ap(class: &str) -> String {
+    format!("ap_{class}")
+}
+
 /// How a metric is printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricStyle {
@@ -94,6 +111,9 @@ pub fn style(name: &str) -> MetricStyle {
         LOG_LOSS => of("log loss", false, false),
         BRIER => of("Brier score", false, false),
         TOP_5 => of("top-5 accuracy", true, true),
+        MAP => of("mAP", true, true),
+        MAP_75 => of("mAP (IoU 0.75)", true, true),
+        MAP_TRAIN => of("mAP on training images", true, true),
         L2 => of("L2", false, false),
         DISTANCE_TRAIN => of("training mean to validation mean", false, false),
         DISTANCE_DEBIASED => of("de-biased centre to validation mean", false, false),
@@ -108,14 +128,30 @@ pub fn style(name: &str) -> MetricStyle {
         VOLUME_HEAD_TAIL => of("log-volume of head over tail", false, false),
         TAIL_IN_HEAD => of("tail in the head's region", true, false),
         HEAD_NEIGHBOURS => of("head rows among neighbours of the tail", true, false),
-        _ => match name
-            .strip_prefix("f1_")
-            .and_then(|rest| rest.rsplit_once('_'))
-        {
-            Some((group, definition @ ("official" | "clean"))) => {
-                of(&format!("F1 {group} ({definition})"), true, true)
-            }
-            _ => of(name, false, true),
-        },
+        _ => group_style(name),
+    }
+}
+
+/// How a metric of a group of classes, or of a class, is printed.
+fn group_style(name: &str) -> MetricStyle {
+    let of = |title: &str, percent, higher_is_better| MetricStyle {
+        title: title.into(),
+        percent,
+        higher_is_better,
+    };
+    if let Some(group) = name.strip_prefix("map_group_") {
+        return of(&format!("mAP {group}"), true, true);
+    }
+    if let Some(class) = name.strip_prefix("ap_") {
+        return of(&format!("AP {class}"), true, true);
+    }
+    let parts = name
+        .strip_prefix("f1_")
+        .and_then(|rest| rest.rsplit_once('_'));
+    match parts {
+        Some((group, definition @ ("official" | "clean"))) => {
+            of(&format!("F1 {group} ({definition})"), true, true)
+        }
+        _ => of(name, false, true),
     }
 }

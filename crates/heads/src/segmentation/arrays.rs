@@ -20,12 +20,61 @@ pub struct NamedArray {
     pub values: Vec<f32>,
 }
 
+/// All numbers of a module, constants included, in a fixed order.
+pub(crate) fn arrays_of<B: Backend, M: Module<B>>(module: &M) -> Vec<NamedArray> {
+    let mut reader = Reader::default();
+    module.visit(&mut reader);
+    reader.arrays
+}
+
+/// A module with these numbers.
+///
+/// # Errors
+/// [`HeadError::Array`] for a name that is missing or unknown, or another shape; nothing is changed then.
+pub(crate) fn with_arrays<B: Backend, M: Module<B>>(
+    module: M,
+    arrays: Vec<NamedArray>,
+) -> Result<M, HeadError> {
+    let mut given: BTreeMap<String, NamedArray> =
+        arrays.into_iter().map(|a| (a.name.clone(), a)).collect();
+    let all = arrays_of(&module);
+    for own in &all {
+        let bad = |problem: String| HeadError::Array {
+            name: own.name.clone(),
+            problem,
+        };
+        let Some(array) = given.get(&own.name) else {
+            return Err(bad("missing".into()));
+        };
+        if array.shape != own.shape || array.values.len() != own.values.len() {
+            return Err(bad(format!(
+                "of shape {:?} with {} values, expected {:?}",
+                array.shape,
+                array.values.len(),
+                own.shape
+            )));
+        }
+    }
+    if let Some(name) = given
+        .keys()
+        .find(|name| !all.iter().any(|own| own.name == **name))
+    {
+        return Err(HeadError::Array {
+            name: name.clone(),
+            problem: "unknown to this head".into(),
+        });
+    }
+    let mut writer = Writer {
+        path: Vec::new(),
+        given: std::mem::take(&mut given),
+    };
+    Ok(module.map(&mut writer))
+}
+
 impl<B: Backend> SegmentationHead<B> {
     /// All numbers of the head, constants included, in a fixed order.
     pub fn to_arrays(&self) -> Vec<NamedArray> {
-        let mut reader = Reader::default();
-        self.visit(&mut reader);
-        reader.arrays
+        arrays_of(self)
     }
 
     /// The head with these numbers.
@@ -33,37 +82,7 @@ impl<B: Backend> SegmentationHead<B> {
     /// # Errors
     /// [`HeadError::Array`] for a name that is missing or unknown, or another shape; nothing is changed then.
     pub fn with_arrays(self, arrays: Vec<NamedArray>) -> Result<Self, HeadError> {
-        let mut given: BTreeMap<String, NamedArray> =
-            arrays.into_iter().map(|a| (a.name.clone(), a)).collect();
-        for own in self.to_arrays() {
-            let bad = |problem: String| HeadError::Array {
-                name: own.name.clone(),
-                problem,
-            };
-            let Some(array) = given.get(&own.name) else {
-                return Err(bad("missing".into()));
-            };
-            if array.shape != own.shape || array.values.len() != own.values.len() {
-                return Err(bad(format!(
-                    "of shape {:?} with {} values, expected {:?}",
-                    array.shape,
-                    array.values.len(),
-                    own.shape
-                )));
-            }
-        }
-        let known: Vec<String> = self.to_arrays().into_iter().map(|own| own.name).collect();
-        if let Some(name) = given.keys().find(|name| !known.contains(name)) {
-            return Err(HeadError::Array {
-                name: name.clone(),
-                problem: "unknown to this head".into(),
-            });
-        }
-        let mut writer = Writer {
-            path: Vec::new(),
-            given: std::mem::take(&mut given),
-        };
-        Ok(self.map(&mut writer))
+        with_arrays(self, arrays)
     }
 
     /// How many numbers are trained: without running statistics and statistics of features.

@@ -1,6 +1,6 @@
 //! Heads that give a class per pixel from the feature maps of a backbone.
 
-mod arrays;
+pub(crate) mod arrays;
 mod conv;
 mod head;
 mod linear;
@@ -8,7 +8,7 @@ mod norm;
 mod pyramid;
 mod resample;
 mod upernet;
-mod weights;
+pub(crate) mod weights;
 
 pub use arrays::NamedArray;
 pub use conv::ConvBlock;

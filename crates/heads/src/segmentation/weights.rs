@@ -9,20 +9,24 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// One stream of random numbers, drawn from in the order in which a head is built.
-pub(super) struct Draw<'a, B: Backend> {
+pub(crate) struct Draw<'a, B: Backend> {
     rng: ChaCha8Rng,
-    pub(super) device: &'a B::Device,
+    pub(crate) device: &'a B::Device,
 }
 
 impl<'a, B: Backend> Draw<'a, B> {
-    pub(super) fn new(seed: u64, device: &'a B::Device) -> Self {
+    pub(crate) fn new(seed: u64, device: &'a B::Device) -> Self {
         Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
             device,
         }
     }
 
-    fn normal<const D: usize>(&mut self, shape: [usize; D], std: f64) -> Param<Tensor<B, D>> {
+    pub(crate) fn normal<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        std: f64,
+    ) -> Param<Tensor<B, D>> {
         let count = shape.iter().product();
         let values: Vec<f32> = (0..count)
             .map(|_| (std * standard_normal(&mut self.rng)) as f32)
@@ -30,7 +34,11 @@ impl<'a, B: Backend> Draw<'a, B> {
         Param::from_data(TensorData::new(values, shape), self.device)
     }
 
-    fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f64) -> Param<Tensor<B, D>> {
+    pub(crate) fn uniform<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        bound: f64,
+    ) -> Param<Tensor<B, D>> {
         let count = shape.iter().product();
         let values: Vec<f32> = (0..count)
             .map(|_| (bound * (2.0 * self.rng.random::<f64>() - 1.0)) as f32)
@@ -40,21 +48,21 @@ impl<'a, B: Backend> Draw<'a, B> {
 
     /// A square convolution without bias that keeps the extent; weights normal with variance `2 / fan_out` (He et al. 2015), as
     /// mmsegmentation starts its convolution modules.
-    pub(super) fn convolution(&mut self, from: usize, to: usize, side: usize) -> Conv2d<B> {
+    pub(crate) fn convolution(&mut self, from: usize, to: usize, side: usize) -> Conv2d<B> {
         let fan_out = (to * side * side) as f64;
         let weight = self.normal([to, from, side, side], (2.0 / fan_out).sqrt());
         convolution(weight, None, side)
     }
 
     /// A pixel-wise linear map with bias: weights normal with `std`, bias 0.
-    pub(super) fn classifier(&mut self, from: usize, to: usize, std: f64) -> Conv2d<B> {
+    pub(crate) fn classifier(&mut self, from: usize, to: usize, std: f64) -> Conv2d<B> {
         let weight = self.normal([to, from, 1, 1], std);
         let bias = Param::from_tensor(Tensor::zeros([to], self.device));
         convolution(weight, Some(bias), 1)
     }
 
     /// A transposed convolution that doubles the extent; weights and bias uniform on `±1/sqrt(fan)`, PyTorch's default.
-    pub(super) fn doubling(&mut self, channels: usize) -> ConvTranspose2d<B> {
+    pub(crate) fn doubling(&mut self, channels: usize) -> ConvTranspose2d<B> {
         let bound = 1.0 / ((channels * 4) as f64).sqrt();
         let mut layer = ConvTranspose2dConfig::new([channels, channels], [2, 2])
             .with_stride([2, 2])

@@ -6,12 +6,14 @@ use deflect::PixelSetConfig;
 use eval::record::{DataKind, PaperValue};
 use heads::ImbalanceLossConfig;
 use peft_lora::MethodConfig;
+use rs_datasets::AerialConfig;
 use serde::{Deserialize, Serialize};
 use training::ScheduleConfig;
 use vit_backbone::PatchEmbedInit;
 
 use super::{
-    ExperimentError, LongTailProbe, LongTailSplit, Method, NaturalLongTail, SegmentationConfig,
+    DetectionConfig, ExperimentError, LongTailProbe, LongTailSplit, Method, NaturalLongTail,
+    SegmentationConfig,
 };
 
 /// One row of a table: data, input, backbone, method, training, seeds.
@@ -38,6 +40,9 @@ pub struct Experiment {
     /// and `spectral_head` hands the head the numbers of every patch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segmentation: Option<SegmentationConfig>,
+    /// Where the data set has objects with oriented boxes: head, losses and windows. Then `backbone.pooling` and `probe` say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detection: Option<DetectionConfig>,
     /// Judge the frozen features by this instead of a trained head; `method` must be `frozen`.
     #[serde(default)]
     pub probe: Option<ProbeConfig>,
@@ -76,11 +81,14 @@ pub struct TableConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// `synthetic`, `synthetic_segmentation`, or a name of the registry of data sets (`eurosat_rgb`, `hls_burn_scars`, `folder`, ...).
+    /// `synthetic`, `synthetic_segmentation`, `synthetic_aerial`, or a name of the registry of data sets (`eurosat_rgb`, `hls_burn_scars`, `folder`, ...).
     pub dataset: String,
     /// File or folder below the data directory; absent for synthetic data.
     #[serde(default)]
     pub path: Option<String>,
+    /// Settings of `synthetic_aerial`, whose scenes hold objects with oriented boxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aerial: Option<AerialConfig>,
     /// Images per class of a synthetic set; `synthetic_segmentation` has ten times as many scenes, each with several classes.
     #[serde(default)]
     pub per_class: Option<usize>,
@@ -443,6 +451,19 @@ impl Experiment {
                     "backbone.blocks",
                     self.backbone.blocks.to_string(),
                     "0; segmentation.blocks says which maps are read",
+                );
+            }
+        }
+        if let Some(detection) = &self.detection {
+            let problem = detection.problem(&self.data.dataset, self.input.size);
+            if let Some((key, found, expected)) = problem {
+                return fail(key, found, expected);
+            }
+            if self.probe.is_some() || self.segmentation.is_some() || self.spectral_head.is_some() {
+                return fail(
+                    "detection",
+                    "set".into(),
+                    "absent, as probe, segmentation or spectral_head is set too",
                 );
             }
         }

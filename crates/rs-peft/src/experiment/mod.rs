@@ -2,6 +2,7 @@
 
 mod catalog;
 mod config;
+mod detection;
 mod error;
 mod long_tail;
 mod method;
@@ -13,6 +14,7 @@ pub use config::{
     BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, ProbeConfig, Rendering,
     Schedule, SplitConfig, TableConfig, TrainConfig,
 };
+pub use detection::DetectionConfig;
 pub use error::ExperimentError;
 pub use long_tail::{
     Apply, Balance, CalibratedRows, CalibrationMode, DbscanRows, LearnedMap, LongTailProbe,

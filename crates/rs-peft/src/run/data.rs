@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rs_datasets::{
-    Dataset, LabelTable, LongTail, Split, SyntheticConfig, SyntheticScenes, Task, catalog,
-    stratified,
+    AerialScenes, Dataset, LabelTable, LongTail, Split, SyntheticConfig, SyntheticScenes, Task,
+    catalog, stratified,
 };
 
 use super::RunError;
@@ -33,6 +33,10 @@ pub(crate) fn open(
     match config.dataset.as_str() {
         "synthetic" => return Ok(Arc::new(SyntheticScenes::classification(scenes())?)),
         "synthetic_segmentation" => return Ok(Arc::new(SyntheticScenes::segmentation(scenes())?)),
+        "synthetic_aerial" => {
+            let scenes = config.aerial.clone().unwrap_or_default();
+            return Ok(Arc::new(AerialScenes::new(scenes)?));
+        }
         _ => {}
     }
     let path = locate(row, config.path.as_deref().unwrap_or_default(), folder)?;
@@ -58,9 +62,9 @@ pub(crate) fn split(
     folder: Option<&Path>,
 ) -> Result<Split, RunError> {
     let table = match dataset.info().task {
-        // Images with a class per pixel have none to be stratified by.
-        Task::Segmentation => LabelTable::unlabelled(dataset)?,
-        Task::Classification | Task::OrientedDetection => LabelTable::of(dataset)?,
+        // Images with a class per pixel or with objects have none to be stratified by.
+        Task::Segmentation | Task::OrientedDetection => LabelTable::unlabelled(dataset)?,
+        Task::Classification => LabelTable::of(dataset)?,
     };
     let left_out: HashSet<String> = config.leave_out.iter().cloned().collect();
     for id in &config.leave_out {

@@ -7,8 +7,8 @@ use eval::record::RunRecord;
 use eval::report::{ExampleImage, ExamplePrediction, ExampleSet};
 use rs_datasets::Sample;
 
-use super::segmentation::pictures;
 use super::{PlannedRow, Predictions, RunError, data};
+use super::{detection, segmentation::pictures};
 
 /// Side in pixels to which small examples are enlarged.
 const SIDE: u32 = 128;
@@ -26,6 +26,9 @@ pub fn examples(
     };
     if first.row.experiment.segmentation.is_some() {
         return pictures(rows, data_folder);
+    }
+    if first.row.experiment.detection.is_some() {
+        return detection::pictures(rows, data_folder);
     }
     let Some(seed) = record.results.first().map(|result| result.seed) else {
         return Ok(None);
@@ -87,10 +90,15 @@ pub fn examples(
 /// A picture of a sample: red, green and blue where the image has them, otherwise its first band in grey.
 pub(super) fn picture(sample: &Sample) -> image::RgbImage {
     let image = &sample.image;
-    let bands: Vec<usize> = match ["B04", "B03", "B02"].map(|name| image.bands.index_of(name)) {
-        [Ok(r), Ok(g), Ok(b)] => vec![r, g, b],
-        _ => vec![0, 0, 0],
-    };
+    let named = [["B04", "B03", "B02"], ["red", "green", "blue"]];
+    let colours =
+        named
+            .iter()
+            .find_map(|names| match names.map(|name| image.bands.index_of(name)) {
+                [Ok(r), Ok(g), Ok(b)] => Some(vec![r, g, b]),
+                _ => None,
+            });
+    let bands = colours.unwrap_or_else(|| vec![0, 0, 0]);
     let planes: Vec<Vec<u8>> = bands
         .iter()
         .map(|&band| stretched(image.band(band)))

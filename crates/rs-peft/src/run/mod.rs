@@ -4,6 +4,7 @@ mod adapter;
 mod backbone;
 mod batches;
 mod data;
+mod detection;
 mod error;
 mod examples;
 mod held;

@@ -129,6 +129,9 @@ impl BackendTask for SeedRun<'_> {
         if let Some(asked) = &experiment.segmentation {
             return self.segmentation(asked, dataset, &split, &base, &device, started);
         }
+        if let Some(asked) = &experiment.detection {
+            return self.detection(asked, dataset, &split, &base, &device, started);
+        }
         let samples = self.samples(dataset, &split, &base)?;
         let classes = samples.all.classes().to_vec();
 
