@@ -8,6 +8,7 @@ mod long_tail;
 mod method;
 mod resolve;
 mod segmentation;
+mod validate;
 
 pub use catalog::{Catalog, Row};
 pub use config::{
