@@ -45,7 +45,7 @@ pub use layers::{Conv, CrossAttention, GroupNorm, Projection, ResnetBlock, Spati
 pub use load::PartReport;
 pub use lora::{LoraLoadOptions, LoraReport, UnetLora, UnetLoraMap};
 pub use loss::denoising_loss;
-pub use model::{DiffusionReport, LoadOptions, StableDiffusion};
+pub use model::{DiffusionReport, Inspection, LoadOptions, StableDiffusion, inspect};
 pub use noise::standard_normal;
 pub use schedule::{BetaSchedule, NoiseSchedule, Prediction};
 pub use seam::UnetSeam;

@@ -74,44 +74,30 @@ impl<B: Backend> StableDiffusion<B> {
         options: &LoadOptions,
         device: &B::Device,
     ) -> Result<(Self, DiffusionReport), DiffusionError> {
-        let directory = Directory::open(path, options.variant.as_deref())?;
-        let schedule =
-            NoiseSchedule::from_file(directory.file("scheduler/scheduler_config.json")?)?;
-        let unet_config = UnetConfig::from_file(directory.file("unet/config.json")?)?;
-        let vae_config = VaeConfig::from_file(directory.file("vae/config.json")?)?;
-        let text_config = TextConfig::from_file(directory.file("text_encoder/config.json")?)?;
-        let tokenizer = ClipTokenizer::load(directory.tokenizer())?;
-        check_widths(&unet_config, &vae_config, &text_config, &tokenizer)?;
-
+        let Opened {
+            inspection,
+            tokenizer,
+            schedule,
+            mut unet,
+            mut vae,
+            mut text,
+        } = Opened::open(path.as_ref(), options)?;
+        let Inspection {
+            unet: unet_config,
+            vae: vae_config,
+            text_encoder: text_config,
+            report,
+            ..
+        } = inspection;
         let LoadOptions {
             up_path, decoder, ..
         } = *options;
-        let (mut unet_source, unet) = FileSource::compare(
-            TensorFile::open(directory.diffusers_weights("unet")?)?,
-            Part::Unet { up_path },
-            &unet_config.parameters(up_path)?,
-        )?;
-        let (mut vae_source, vae) = FileSource::compare(
-            TensorFile::open(directory.diffusers_weights("vae")?)?,
-            Part::Vae { decoder },
-            &vae_config.parameters(decoder)?,
-        )?;
-        let (mut text_source, text_encoder) = FileSource::compare(
-            TensorFile::open(directory.transformers_weights("text_encoder")?)?,
-            Part::Text,
-            &text_config.parameters()?,
-        )?;
-        let report = DiffusionReport {
-            unet,
-            vae,
-            text_encoder,
-        };
         let model = Self {
             tokenizer,
-            text_encoder: TextEncoder::from_source(&text_config, &mut text_source, device)?
+            text_encoder: TextEncoder::from_source(&text_config, &mut text, device)?
                 .no_grad(),
-            vae: Vae::from_source(&vae_config, decoder, &mut vae_source, device)?.no_grad(),
-            unet: Unet::from_source(&unet_config, up_path, &mut unet_source, device)?.no_grad(),
+            vae: Vae::from_source(&vae_config, decoder, &mut vae, device)?.no_grad(),
+            unet: Unet::from_source(&unet_config, up_path, &mut unet, device)?.no_grad(),
             schedule,
         };
         Ok((model, report))
@@ -182,6 +168,103 @@ impl<B: Backend> StableDiffusion<B> {
             None => posterior.mean.clone(),
         };
         latents.mul_scalar(self.vae.config.scaling_factor)
+    }
+}
+
+/// What a directory holds, found without reading a weight.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Inspection {
+    /// The directory with `model_index.json`.
+    pub root: std::path::PathBuf,
+    /// Sizes of the U-Net.
+    pub unet: UnetConfig,
+    /// Sizes of the autoencoder.
+    pub vae: VaeConfig,
+    /// Sizes of the text encoder.
+    pub text_encoder: TextConfig,
+    /// Number of time steps of the noise schedule.
+    pub time_steps: usize,
+    /// Files, and how their tensors fit.
+    pub report: DiffusionReport,
+}
+
+impl Inspection {
+    /// Whether all sizes are those of Stable Diffusion v1 (1.1 to 1.5, and what was tuned from them).
+    pub fn is_v1(&self) -> bool {
+        self.unet == UnetConfig::sd_v1_5()
+            && self.vae == VaeConfig::sd_v1_5()
+            && self.text_encoder == TextConfig::sd_v1_5()
+    }
+}
+
+/// Describes a directory: its parts are compared with their files as [`StableDiffusion::load`] does, but no weight is read.
+///
+/// # Errors
+/// As [`StableDiffusion::load`].
+pub fn inspect(
+    path: impl AsRef<Path>,
+    options: &LoadOptions,
+) -> Result<Inspection, DiffusionError> {
+    Ok(Opened::open(path.as_ref(), options)?.inspection)
+}
+
+/// A directory whose parts have been compared with their files.
+struct Opened {
+    inspection: Inspection,
+    tokenizer: ClipTokenizer,
+    schedule: NoiseSchedule,
+    unet: FileSource,
+    vae: FileSource,
+    text: FileSource,
+}
+
+impl Opened {
+    fn open(path: &Path, options: &LoadOptions) -> Result<Self, DiffusionError> {
+        let directory = Directory::open(path, options.variant.as_deref())?;
+        let schedule = NoiseSchedule::from_file(directory.file("scheduler/scheduler_config.json")?)?;
+        let unet_config = UnetConfig::from_file(directory.file("unet/config.json")?)?;
+        let vae_config = VaeConfig::from_file(directory.file("vae/config.json")?)?;
+        let text_config = TextConfig::from_file(directory.file("text_encoder/config.json")?)?;
+        let tokenizer = ClipTokenizer::load(directory.tokenizer())?;
+        check_widths(&unet_config, &vae_config, &text_config, &tokenizer)?;
+        let LoadOptions {
+            up_path, decoder, ..
+        } = *options;
+        let (unet, unet_report) = FileSource::compare(
+            TensorFile::open(directory.diffusers_weights("unet")?)?,
+            Part::Unet { up_path },
+            &unet_config.parameters(up_path)?,
+        )?;
+        let (vae, vae_report) = FileSource::compare(
+            TensorFile::open(directory.diffusers_weights("vae")?)?,
+            Part::Vae { decoder },
+            &vae_config.parameters(decoder)?,
+        )?;
+        let (text, text_report) = FileSource::compare(
+            TensorFile::open(directory.transformers_weights("text_encoder")?)?,
+            Part::Text,
+            &text_config.parameters()?,
+        )?;
+        let inspection = Inspection {
+            root: directory.root().to_owned(),
+            unet: unet_config,
+            vae: vae_config,
+            text_encoder: text_config,
+            time_steps: schedule.steps(),
+            report: DiffusionReport {
+                unet: unet_report,
+                vae: vae_report,
+                text_encoder: text_report,
+            },
+        };
+        Ok(Self {
+            inspection,
+            tokenizer,
+            schedule,
+            unet,
+            vae,
+            text,
+        })
     }
 }
 
