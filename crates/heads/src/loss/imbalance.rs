@@ -19,7 +19,7 @@ pub enum ImbalanceLossConfig {
         gamma: f64,
     },
     /// Label-distribution-aware margins (Cao et al., NeurIPS 2019): cross-entropy of `s · (logits − Δ_y e_y)` with
-    /// `Δ_c = max_margin · (n_min / n_c)^{1/4}`. Logits are meant to be cosines, see [`crate::LogisticConfig::cosine`].
+    /// `Δ_c = max_margin · (n_min / n_c)^{1/4}`. Logits are meant to be cosines, see [`crate::LogisticConfig::loss`].
     Ldam {
         /// The margin of the rarest class, 0 or above; 0.5 in the published code.
         max_margin: f64,
