@@ -14,6 +14,7 @@ use vit_backbone::{
     mean_over_groups, pool, preset, presets, to_map,
 };
 
+use super::embed_diffusion;
 use super::feature_file::FeatureFile;
 
 /// Arguments of `embed`.
@@ -21,54 +22,57 @@ use super::feature_file::FeatureFile;
 pub(crate) struct Args {
     /// Name of the weights in docs/zoo.md, such as dinov2_vit_base.
     #[arg(long)]
-    model: String,
-    /// Checkpoint: safetensors, .pth, or a Hugging Face directory.
+    pub(super) model: String,
+    /// Checkpoint: safetensors, .pth, or a directory of transformers or diffusers.
     #[arg(long)]
-    weights: PathBuf,
+    pub(super) weights: PathBuf,
     /// Images: GeoTIFF, PNG, JPEG or npy, their bands in the order of the model's.
     #[arg(long, required = true, num_args = 1..)]
-    input: Vec<PathBuf>,
+    pub(super) input: Vec<PathBuf>,
     /// File of features to write (safetensors).
     #[arg(long)]
-    output: PathBuf,
+    pub(super) output: PathBuf,
     /// What becomes of the tokens of a block.
     #[arg(long, value_enum, default_value = "mean")]
-    feature: Feature,
+    pub(super) feature: Feature,
     /// Blocks, numbered from 0; the last one by default.
     #[arg(long, value_delimiter = ',')]
-    blocks: Vec<usize>,
+    pub(super) blocks: Vec<usize>,
     /// Take the tokens as they leave the block, without the model's final norm.
     #[arg(long)]
-    no_final_norm: bool,
+    pub(super) no_final_norm: bool,
     /// Bands of the files to take, numbered from 1, in the order of the model's.
     #[arg(long, value_delimiter = ',')]
-    bands: Vec<usize>,
+    pub(super) bands: Vec<usize>,
     /// Factor from stored values to the model's unit; 1, and 1/255 from 8-bit values to 0..1.
     #[arg(long)]
-    scale: Option<f64>,
+    pub(super) scale: Option<f64>,
     /// Size of a pixel in metres, for models whose positions depend on it.
     #[arg(long)]
-    resolution: Option<f64>,
+    pub(super) resolution: Option<f64>,
     /// Wavelengths of the bands in micrometres, for models that make their patch embedding from them.
     #[arg(long, value_delimiter = ',')]
-    wavelengths: Vec<f64>,
+    pub(super) wavelengths: Vec<f64>,
     /// Means of the bands in the model's unit, in place of the model's own.
     #[arg(long, value_delimiter = ',', requires = "std")]
-    mean: Vec<f64>,
+    pub(super) mean: Vec<f64>,
     /// Standard deviations of the bands in the model's unit.
     #[arg(long, value_delimiter = ',', requires = "mean")]
-    std: Vec<f64>,
+    pub(super) std: Vec<f64>,
+    /// What only a diffusion model takes.
+    #[command(flatten)]
+    pub(super) diffusion: embed_diffusion::DiffusionArgs,
     /// Images at a time.
     #[arg(long, default_value_t = 8)]
-    batch_size: usize,
+    pub(super) batch_size: usize,
     /// flex, ndarray, wgpu, vulkan, metal or cuda.
     #[arg(long, default_value = "flex")]
-    backend: BackendKind,
+    pub(super) backend: BackendKind,
 }
 
 /// What becomes of the tokens of a block.
 #[derive(Clone, Copy, clap::ValueEnum, PartialEq)]
-enum Feature {
+pub(super) enum Feature {
     /// The class token.
     Class,
     /// The mean of the patches.
@@ -78,11 +82,24 @@ enum Feature {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    ensure!(args.batch_size > 0, "--batch-size 0: expected at least 1");
+    if embed_diffusion::is_model(&args.model) {
+        return embed_diffusion::run(args);
+    }
+    if let Some(option) = args.diffusion.first_given() {
+        bail!(
+            "{option} is for {}, not for {}",
+            embed_diffusion::MODEL,
+            args.model
+        );
+    }
     let preset = preset(&args.model).with_context(|| {
-        let names: Vec<_> = presets().map(|preset| preset.name).collect();
+        let names: Vec<_> = presets()
+            .map(|preset| preset.name)
+            .chain([embed_diffusion::MODEL])
+            .collect();
         format!("no model `{}`; one of {}", args.model, names.join(", "))
     })?;
-    ensure!(args.batch_size > 0, "--batch-size 0: expected at least 1");
     dispatch(args.backend, Embed { args, preset })?
 }
 

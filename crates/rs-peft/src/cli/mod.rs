@@ -1,9 +1,11 @@
 //! One file per command.
 
 pub(crate) mod embed;
+mod embed_diffusion;
 pub(crate) mod eval;
 mod feature_file;
 pub(crate) mod inspect;
+mod inspect_diffusion;
 pub(crate) mod pack;
 pub(crate) mod pretrain;
 pub(crate) mod provenance;

@@ -75,10 +75,7 @@ impl TensorFile {
 }
 
 /// The candidate most like a name, if at most a third of the characters differ.
-pub fn nearest_name<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest_name<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     nearest(name, candidates)
 }
 
