@@ -13,4 +13,4 @@ pub use backend::{BackendError, BackendKind, BackendTask, dispatch};
 pub use experiment::ExperimentError;
 pub use run::RunError;
 
-pub use {deflect, eval, heads, peft_lora, rs_datasets, training, vit_backbone};
+pub use {deflect, eval, heads, peft_lora, rs_datasets, stable_diffusion, training, vit_backbone};

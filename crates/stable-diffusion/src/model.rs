@@ -94,8 +94,7 @@ impl<B: Backend> StableDiffusion<B> {
         } = *options;
         let model = Self {
             tokenizer,
-            text_encoder: TextEncoder::from_source(&text_config, &mut text, device)?
-                .no_grad(),
+            text_encoder: TextEncoder::from_source(&text_config, &mut text, device)?.no_grad(),
             vae: Vae::from_source(&vae_config, decoder, &mut vae, device)?.no_grad(),
             unet: Unet::from_source(&unet_config, up_path, &mut unet, device)?.no_grad(),
             schedule,
@@ -221,7 +220,8 @@ struct Opened {
 impl Opened {
     fn open(path: &Path, options: &LoadOptions) -> Result<Self, DiffusionError> {
         let directory = Directory::open(path, options.variant.as_deref())?;
-        let schedule = NoiseSchedule::from_file(directory.file("scheduler/scheduler_config.json")?)?;
+        let schedule =
+            NoiseSchedule::from_file(directory.file("scheduler/scheduler_config.json")?)?;
         let unet_config = UnetConfig::from_file(directory.file("unet/config.json")?)?;
         let vae_config = VaeConfig::from_file(directory.file("vae/config.json")?)?;
         let text_config = TextConfig::from_file(directory.file("text_encoder/config.json")?)?;

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use rs_peft::vit_backbone::{Family, Recognition, recognise};
 
+use super::inspect_diffusion;
+
 /// Arguments of `inspect`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Checkpoint: safetensors, .pth, or a Hugging Face directory.
+    /// Checkpoint: safetensors, .pth, or a directory of transformers or diffusers.
     file: PathBuf,
     /// List the tensors of every block, not of the first alone.
     #[arg(long)]
@@ -18,6 +20,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if inspect_diffusion::is_directory(&args.file) {
+        return inspect_diffusion::run(&args.file, args.json);
+    }
     // A file that fits no family is an error whose message says what was seen and which families are near.
     let found = recognise(&args.file)?;
     if args.json {

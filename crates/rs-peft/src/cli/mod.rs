@@ -4,6 +4,7 @@ pub(crate) mod embed;
 pub(crate) mod eval;
 mod feature_file;
 pub(crate) mod inspect;
+mod inspect_diffusion;
 pub(crate) mod pack;
 pub(crate) mod pretrain;
 pub(crate) mod provenance;

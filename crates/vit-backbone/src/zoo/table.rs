@@ -36,8 +36,21 @@ pub fn zoo_page(errors: &MeasuredErrors) -> String {
             preset.source
         );
     }
+    page.push_str(OTHERS);
     page
 }
+
+/// Models that are no vision transformers; their crates check these numbers.
+const OTHERS: &str = "
+## Other models
+
+| name | parts and parameters | input | published as | licence | paper | code followed |
+|---|---|---|---|---|---|---|
+| stable_diffusion_v1_5 | U-Net 859,520,964; autoencoder 83,653,863; text encoder 123,060,480 | red green blue, -1 to 1, sides multiples of 64 | directory of diffusers, such as stable-diffusion-v1-5/stable-diffusion-v1-5 | CreativeML Open RAIL-M | Rombach et al., High-Resolution Image Synthesis with Latent Diffusion Models, CVPR 2022; features: Tang et al., Emergent Correspondence from Image Diffusion, NeurIPS 2023 | huggingface/diffusers UNet2DConditionModel, AutoencoderKL; transformers CLIPTextModel |
+
+Its features are the output of a block of the U-Net for noised latents, `mid_block` at time step 1 and a mean of 8 draws by default:
+`rs-peft embed --model stable_diffusion_v1_5 --weights DIRECTORY --input IMAGE... --output FEATURES.safetensors`.
+";
 
 fn row(preset: &Preset) -> String {
     let config = preset.config();

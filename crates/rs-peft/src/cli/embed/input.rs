@@ -43,6 +43,19 @@ impl Input {
         }
     }
 
+    /// Red, green and blue from -1 to 1.
+    pub(super) fn symmetric(model: &str) -> Self {
+        Self {
+            model: model.into(),
+            bands: ["red", "green", "blue"].map(String::from).to_vec(),
+            unit: Unit::Known(InputUnit::UnitRange),
+            normalisation: Normalise::Given {
+                mean: vec![0.5; 3],
+                std: vec![0.5; 3],
+            },
+        }
+    }
+
     /// The input that a checkpoint of one's own describes in its metadata; without a description its values are taken as they are
     /// after `--scale`, and normalised by `--mean` and `--std`.
     pub(super) fn of_file(path: &Path, report: &LoadReport) -> anyhow::Result<Self> {

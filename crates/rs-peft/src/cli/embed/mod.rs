@@ -1,6 +1,7 @@
 //! `rs-peft embed`: features of images from published weights or one's own, batch by batch.
 
 mod about;
+mod diffusion;
 mod input;
 mod model;
 mod pixels;
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     /// tell what it is.
     #[arg(long)]
     model: Option<String>,
-    /// Checkpoint: safetensors, .pth, or a Hugging Face directory.
+    /// Checkpoint: safetensors, .pth, or a directory of transformers or diffusers.
     #[arg(long)]
     weights: PathBuf,
     /// Images: GeoTIFF, PNG, JPEG or npy, their bands in the order of the model's. Pixels without a measurement count as the mean.
@@ -74,6 +75,9 @@ pub(crate) struct Args {
     /// Standard deviations of the bands in the model's unit.
     #[arg(long, value_delimiter = ',', requires = "mean")]
     std: Vec<f64>,
+    /// What only a diffusion model takes.
+    #[command(flatten)]
+    diffusion: diffusion::DiffusionArgs,
     /// Inputs at a time.
     #[arg(long, default_value_t = 8)]
     batch_size: usize,
@@ -95,9 +99,16 @@ enum Feature {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.batch_size > 0, "--batch-size 0: expected at least 1");
+    if args.model.as_deref().is_some_and(diffusion::is_model) {
+        return diffusion::run(args);
+    }
+    if let Some(option) = args.diffusion.first_given() {
+        bail!("{option} is for {}; name it with --model", diffusion::MODEL);
+    }
     let named = args.model.as_deref().map(|name| {
         preset(name).with_context(|| {
-            let names: Vec<_> = presets().map(|preset| preset.name).collect();
+            let names = presets().map(|preset| preset.name);
+            let names: Vec<_> = names.chain([diffusion::MODEL]).collect();
             format!("no model `{name}`; one of {}", names.join(", "))
         })
     });
@@ -165,20 +176,9 @@ impl BackendTask for Embed<'_> {
             &shape,
             &self.metadata(&model),
         )?;
-        let mut missing = 0;
         for batch in samples.chunks(self.args.batch_size) {
-            let mut values = Vec::with_capacity(batch.len() * config.in_channels * height * width);
-            for path in batch.iter().copied().flatten() {
-                let frame = pixels.frame(path)?;
-                let [rows, columns] = frame.extent;
-                ensure!(
-                    frame.extent == [height, width],
-                    "{}: {rows} x {columns} pixels, the first image has {height} x {width}; embed sizes one by one, or give --size",
-                    path.display(),
-                );
-                missing += usize::from(frame.missing > 0);
-                values.extend(frame.values);
-            }
+            let files = batch.iter().copied().flatten();
+            let values = pixels.batch(files, [height, width])?;
             let shape = [batch.len(), config.in_channels, height, width];
             let images = Tensor::from_data(TensorData::new(values, shape), &device);
             let vit = model.told(batch, &self.about)?;
@@ -190,11 +190,6 @@ impl BackendTask for Embed<'_> {
             eprintln!("{} of {} inputs", file.images(), samples.len());
         }
         file.finish()?;
-        if missing > 0 {
-            eprintln!(
-                "{missing} images have pixels without a measurement, taken as the mean of their band"
-            );
-        }
         println!("{}", self.args.output.display());
         Ok(())
     }

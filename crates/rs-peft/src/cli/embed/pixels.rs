@@ -74,6 +74,33 @@ impl Pixels<'_> {
         })
     }
 
+    /// The values of several files, which must be as large as the first one was.
+    pub(super) fn batch<'p>(
+        &self,
+        paths: impl IntoIterator<Item = &'p PathBuf>,
+        [height, width]: [usize; 2],
+    ) -> anyhow::Result<Vec<f32>> {
+        let mut values = Vec::new();
+        for path in paths {
+            let frame = self.frame(path)?;
+            let [rows, columns] = frame.extent;
+            ensure!(
+                frame.extent == [height, width],
+                "{}: {rows} x {columns} pixels, the first image has {height} x {width}; embed sizes one by one, or give --size",
+                path.display(),
+            );
+            if frame.missing > 0 {
+                eprintln!(
+                    "{}: {} pixels without a measurement, taken as the mean of their band",
+                    path.display(),
+                    frame.missing
+                );
+            }
+            values.extend(frame.values);
+        }
+        Ok(values)
+    }
+
     /// Bands of the file to take, numbered from 0.
     fn bands_of(&self, raster: &Raster, path: &Path) -> anyhow::Result<Vec<usize>> {
         if let Some(wrong) = self
