@@ -1,16 +1,23 @@
 //! Rows with oriented objects through the whole path on a few synthetic scenes: windows, head, losses, merged detections, pictures.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use burn_flex::Flex;
 use eval::report::Report;
-use rs_datasets::AerialConfig;
-use rs_peft::experiment::{Catalog, Row};
+use heads::ClassWeights;
+use rs_datasets::catalog::dota::write_dota_layout;
+use rs_datasets::{AerialConfig, AerialScenes, Cached};
+use rs_peft::experiment::{Catalog, Row, SplitConfig};
 use rs_peft::run::{Provenance, SeedOutput, SeedRun, collect, examples, plan};
 use rs_peft::{BackendKind, RunError, dispatch};
+use vit_backbone::{Dtype, Vit, VitConfig, save_vit};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    ROOT.into()
 }
 
 /// A shipped row, cut down to eight scenes and one epoch under a narrow head. Scenes are larger than the windows, which overlap.
@@ -44,20 +51,31 @@ fn row(name: &str) -> Row {
     row
 }
 
-fn run(row: &Row, folder: &Path, keep: bool) -> Result<SeedOutput, RunError> {
-    let clock = || Duration::ZERO;
-    let run = SeedRun {
+fn seed_run<'a>(
+    row: &'a Row,
+    folder: &'a Path,
+    clock: &'a (dyn Fn() -> Duration + Sync),
+) -> SeedRun<'a> {
+    SeedRun {
         row: &row.name,
         experiment: &row.experiment,
         seed: 0,
-        root: &root(),
+        root: Path::new(ROOT),
         data: None,
         folder,
         fingerprint: "test",
         features: None,
         backend: "flex",
-        keep_adapter: keep,
-        clock: &clock,
+        keep_adapter: false,
+        clock,
+    }
+}
+
+fn run(row: &Row, folder: &Path, keep_adapter: bool) -> Result<SeedOutput, RunError> {
+    let clock = || Duration::ZERO;
+    let run = SeedRun {
+        keep_adapter,
+        ..seed_run(row, folder, &clock)
     };
     dispatch(BackendKind::Flex, run).unwrap()
 }
@@ -160,4 +178,101 @@ fn data_without_objects_and_classes_without_a_sample_are_errors() {
     few.experiment.data.aerial.as_mut().unwrap().objects = [1, 1];
     let error = run(&few, folder.path(), false).unwrap_err().to_string();
     assert!(error.contains("no training example"), "{error}");
+}
+
+/// Five scenes in DOTA's layout: three in `train/`, two in `val/`.
+fn write_dota(folder: &Path) {
+    let config = AerialConfig {
+        scenes: 5,
+        seed: 4,
+        size: 128,
+        objects: [12, 20],
+        imbalance_factor: 1.0,
+        empty_share: 0.0,
+        ..AerialConfig::default()
+    };
+    let scenes = AerialScenes::new(config).unwrap();
+    for (part, rows) in [("train", &[0, 1, 2][..]), ("val", &[3, 4])] {
+        let some = Cached::subset(&scenes, rows, u64::MAX).unwrap();
+        write_dota_layout(&folder.join("dota").join(part), &some, None).unwrap();
+    }
+}
+
+/// A random model with the patches of OpenCLIP's ViT-H/14.
+fn write_weights(path: &Path) {
+    let config = VitConfig {
+        image_size: 56,
+        patch_size: 14,
+        dim: 16,
+        depth: 2,
+        heads: 2,
+        mlp_dim: 32,
+        ..VitConfig::default()
+    };
+    let vit = Vit::<Flex>::init(&config, 7, &Default::default()).unwrap();
+    save_vit(&vit, &config, path, Dtype::F32, &BTreeMap::new()).unwrap();
+}
+
+/// Rows of Table R1 on a stand-in of DOTA and tiny weights.
+#[test]
+fn table_r1_runs_on_a_stand_in() {
+    let folder = tempfile::tempdir().unwrap();
+    write_dota(folder.path());
+    let weights = folder.path().join("tiny.safetensors");
+    write_weights(&weights);
+    let catalog = Catalog::read(&root().join("experiments")).unwrap();
+    let rows: Vec<&Row> = catalog
+        .rows
+        .iter()
+        .filter(|row| row.table() == "deblora/r1")
+        .collect();
+    assert_eq!(rows.len(), 8);
+    for shipped in rows {
+        let mut row = shipped.clone();
+        let experiment = &mut row.experiment;
+        assert_eq!(experiment.data.split, SplitConfig::Published);
+        assert_eq!(experiment.input.size % 14, 0, "whole patches");
+        experiment.backbone.weights = weights.display().to_string();
+        experiment.backbone.model = None;
+        experiment.input.size = 112;
+        experiment.train.epochs = 1;
+        let detection = experiment.detection.as_mut().unwrap();
+        detection.overlap = 28;
+        detection.head.pyramid.channels = 8;
+        detection.head.fcos.channels = 8;
+        detection.head.fcos.convolutions = 1;
+        detection.head.fcos.groups = 2;
+        let of_frequency = detection.loss.class.margin.is_some()
+            || detection.loss.class.class_weights != ClassWeights::None;
+        let out = tempfile::tempdir().unwrap();
+        let clock = || Duration::ZERO;
+        let run = SeedRun {
+            data: Some(folder.path()),
+            ..seed_run(&row, out.path(), &clock)
+        };
+        let result = dispatch(BackendKind::Flex, run).unwrap();
+        if of_frequency {
+            // The stand-in has ten of the fifteen classes.
+            let error = result.unwrap_err().to_string();
+            assert!(
+                error.contains("no training example"),
+                "{}: {error}",
+                row.name
+            );
+            continue;
+        }
+        let found = result.unwrap().result;
+        assert_eq!(
+            (found.n_train, found.n_test),
+            (Some(3), Some(2)),
+            "{}",
+            row.name
+        );
+        assert!(found.metric("map").is_some(), "{}", row.name);
+        assert_eq!(
+            found.metrics["ap_harbor"], None,
+            "{}: none is there",
+            row.name
+        );
+    }
 }
