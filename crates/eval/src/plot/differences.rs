@@ -35,20 +35,29 @@ impl DifferencePlot {
     /// Draws the plot.
     pub fn draw(&self, theme: Theme) -> String {
         const LINE: f64 = 32.0;
+        // Characters of a label at most, and pixels of one at this size.
+        const LABEL: usize = 48;
+        const CHARACTER: f64 = 6.8;
         let height = 116.0 + LINE * self.rows.len() as f64;
+        let pixels = |text: &str| CHARACTER * text.chars().count().min(LABEL) as f64;
+        let widest = |texts: &mut dyn Iterator<Item = &String>| {
+            texts.map(|text| pixels(text)).fold(140.0, f64::max)
+        };
+        let left = 18.0 + widest(&mut self.rows.iter().map(|row| &row.label));
         let frame = Frame {
-            left: 222.0,
+            left,
             top: 42.0,
-            right: 466.0,
+            right: left + 244.0,
             bottom: height - 54.0,
         };
+        let width = frame.right + 18.0 + widest(&mut self.rows.iter().map(|row| &row.text));
         let description = self
             .rows
             .iter()
             .map(|row| format!("{}: {}", row.label, row.text))
             .collect::<Vec<_>>()
             .join("; ");
-        let mut canvas = Canvas::new(theme, 606.0, height, &self.title, &description);
+        let mut canvas = Canvas::new(theme, width, height, &self.title, &description);
         canvas.text(
             (16.0, 24.0),
             &self.title,
@@ -99,7 +108,7 @@ impl DifferencePlot {
             let label = Text::new(SMALL, Anchor::End, Ink::Text);
             canvas.text(
                 (frame.left - 12.0, y + 4.0),
-                &shorten(&row.label, 30),
+                &shorten(&row.label, LABEL),
                 label,
             );
             canvas.text(
