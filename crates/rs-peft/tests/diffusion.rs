@@ -127,7 +127,7 @@ fn what_makes_no_sense_is_refused() {
         ("0.png", vec!["--blocks", "3"], "--stage"),
         ("0.png", vec!["--stage", "middle"], "mid_block"),
         ("0.png", vec!["--stage", "up_blocks.7"], "0 to 3"),
-        ("0.png", vec!["--bands", "1,2"], "red, green and blue"),
+        ("0.png", vec!["--bands", "1,2"], "red, green, blue"),
         (
             "0.png",
             vec!["--lora", "nothing.safetensors"],
