@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-use crate::workspace::{cargo, check, root};
+use crate::workspace::{cargo, check, replace, root};
 
 /// Crates whose tests run on every backend.
 const CRATES: [&str; 5] = ["vit-backbone", "peft-lora", "deflect", "heads", "training"];
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     write_page(&table, &args.device)?;
-    write(ZOO, &zoo_errors(&log)?)?;
+    replace(&root().join(ZOO), &zoo_errors(&log)?)?;
     run_zoo_page()
 }
 
@@ -107,7 +107,10 @@ fn run_zoo_page() -> anyhow::Result<()> {
     if !output.status.success() {
         bail!("{}", String::from_utf8_lossy(&output.stderr));
     }
-    write("docs/zoo.md", std::str::from_utf8(&output.stdout)?)
+    replace(
+        &root().join("docs/zoo.md"),
+        std::str::from_utf8(&output.stdout)?,
+    )
 }
 
 /// Largest error and number of comparisons per tolerance (rows) and backend (columns), as Markdown.
@@ -167,15 +170,5 @@ fn write_page(table: &str, device: &str) -> anyhow::Result<()> {
         {table}\n\n\
         Written by `cargo xtask backends --vulkan`.\n"
     );
-    write(PAGE, &page)
-}
-
-/// Replaces a file of the workspace at once.
-fn write(name: &str, text: &str) -> anyhow::Result<()> {
-    let path = root().join(name);
-    let draft = path.with_extension("part");
-    std::fs::write(&draft, text)?;
-    std::fs::rename(&draft, &path)?;
-    eprintln!("{name} is written");
-    Ok(())
+    replace(&root().join(PAGE), &page)
 }

@@ -29,3 +29,12 @@ pub(crate) fn check(command: &mut Command) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Replaces a file at once, and says so.
+pub(crate) fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let draft = path.with_extension("part");
+    std::fs::write(&draft, text).with_context(|| format!("cannot write {}", draft.display()))?;
+    std::fs::rename(&draft, path).with_context(|| format!("cannot write {}", path.display()))?;
+    eprintln!("{} is written", path.display());
+    Ok(())
+}

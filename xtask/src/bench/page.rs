@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Measured, Times};
-use crate::workspace::root;
+use crate::workspace::{replace, root};
 
 /// What a case is, its peer, and the ratio of times that it is to reach.
 const CASES: [(&str, &str, &str, Option<f64>); 13] = [
@@ -169,10 +169,7 @@ pub(super) fn write(measured: &[Measured], update: bool, folder: &Path) -> anyho
         places.push((root().join("results/bench.json"), &record));
     }
     for (path, text) in places {
-        let draft = path.with_extension("part");
-        std::fs::write(&draft, text)?;
-        std::fs::rename(&draft, &path)?;
-        eprintln!("{} is written", path.display());
+        replace(&path, text)?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use deflect::ImageStatistics;
 use heads::LinearHead;
+use heads::segmentation::NamedArray;
 use peft_lora::{BaseIdentity, HostArray, MethodConfig, PeftAdapter, SavedHead};
 
 use super::model::{InputAdapter, Readout, Trainable};
@@ -86,6 +87,30 @@ pub(super) fn linear_head<B: Backend>(head: &LinearHead<B>) -> Result<SavedHead,
         head.extra.insert("mean".into(), narrow(statistics.mean));
         head.extra.insert("std".into(), narrow(statistics.std));
     }
+    Ok(head)
+}
+
+/// A head of named arrays: weight and bias of its classifier, a convolution with one row per class, and the rest beside them.
+pub(super) fn named_head(
+    mut arrays: Vec<NamedArray>,
+    classifier: &str,
+) -> Result<SavedHead, RunError> {
+    let mut take = |part: &str| {
+        let name = format!("{classifier}.{part}");
+        let at = arrays.iter().position(|array| array.name == name)?;
+        Some(arrays.swap_remove(at))
+    };
+    let (weight, bias) = (take("weight"), take("bias"));
+    let array = |data: Vec<f32>, shape: Vec<usize>| HostArray { shape, data };
+    let weight = weight.map_or(array(Vec::new(), vec![0, 0]), |w| {
+        let rows = w.shape[0];
+        let columns = w.values.len() / rows.max(1);
+        array(w.values, vec![rows, columns])
+    });
+    let mut head = SavedHead::new(weight, bias.map(|b| array(b.values, b.shape)))?;
+    let rest = arrays.into_iter();
+    head.extra
+        .extend(rest.map(|rest| (rest.name, array(rest.values, rest.shape))));
     Ok(head)
 }
 

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use eval::metric::Probabilities;
-use eval::record::write_atomically;
 use serde::{Deserialize, Serialize};
 
-use super::RunError;
+use super::{RunError, json_file};
 
 /// Predictions over a test part, in the order of the sorted ids.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,11 +49,7 @@ impl Predictions {
 
     /// Writes the file, whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<(), RunError> {
-        let bytes = serde_json::to_vec(self).map_err(|source| RunError::Json {
-            path: path.into(),
-            source,
-        })?;
-        Ok(write_atomically(path, &bytes)?)
+        json_file::write(path, self)
     }
 
     /// Reads the file.
@@ -62,14 +57,6 @@ impl Predictions {
     /// # Errors
     /// [`RunError::Io`] or [`RunError::Json`].
     pub fn read(path: &Path) -> Result<Self, RunError> {
-        let text = std::fs::read(path).map_err(|source| RunError::Io {
-            action: "read",
-            path: path.into(),
-            source,
-        })?;
-        serde_json::from_slice(&text).map_err(|source| RunError::Json {
-            path: path.into(),
-            source,
-        })
+        json_file::read(path)
     }
 }

@@ -12,7 +12,6 @@ use heads::{
     FeatureTable, KnnConfig, KnnProbe, LinearHeadConfig, LogisticConfig, LogisticProbe,
     Standardiser,
 };
-use peft_lora::BaseIdentity;
 use rs_datasets::{Dataset, Split};
 use serde::{Deserialize, Serialize};
 use training::{CacheKey, FeatureCache, FeatureMatrix};
@@ -20,6 +19,7 @@ use vit_backbone::{FeatureRequest, PatchEmbedInit};
 
 use super::backbone::{self, Backbone};
 use super::batches::{features_of, loader};
+use super::finish::Counts;
 use super::held::held;
 use super::keep::keep;
 use super::model::{InputAdapter, Readout, Trainable};
@@ -189,17 +189,13 @@ impl BackendTask for SeedRun<'_> {
                 curve = trained.curve;
                 let model = trained.model.valid();
                 if self.keep_adapter {
-                    let identity = BaseIdentity {
-                        sha256: Some(base.sha256.clone()),
-                        name: Some(experiment.backbone.weights.clone()),
-                    };
                     keep(
                         self.folder,
                         self.seed,
                         &model,
                         &experiment.method,
                         &readout,
-                        &identity,
+                        &self.base_identity(&base.sha256),
                     )?;
                 }
                 let test = features_of(
@@ -231,20 +227,12 @@ impl BackendTask for SeedRun<'_> {
         Predictions::new(ids, &classes, truth, predicted, probabilities.as_ref())
             .write(&self.folder.join(&file))?;
         result.predictions = Some(file);
-        result.seconds = Some(((self.clock)() - started).as_secs_f64());
-        Ok(SeedOutput {
-            result,
-            parameters: Parameters {
-                trainable: head_parameters.map(|head| (adapted + head) as u64),
-                head: head_parameters.map(|head| head as u64),
-                backbone: Some(backbone_parameters as u64),
-                total: head_parameters.map(|head| (backbone_parameters + adapted + head) as u64),
-            },
-            peak_memory_bytes: training::peak_rss_bytes(),
-            weights: base.sha256,
-            forward_flops,
-            provenance: None,
-        })
+        let counts = Counts {
+            adapted,
+            head: head_parameters,
+            backbone: backbone_parameters,
+        };
+        Ok(self.finished(result, &counts, base.sha256, forward_flops, started))
     }
 }
 

@@ -1,22 +1,19 @@
 //! Training the adapter and the head of one seed; a frozen backbone trains its head on features computed once.
 
-use burn::module::Module;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use eval::record::CurvePoint;
 use heads::{ClassWeights, CrossEntropy, CrossEntropyConfig, LinearHead};
 use rand::seq::SliceRandom;
 use rs_datasets::{Batch, image_tensor, stream};
 use training::{
-    BoxError, CheckpointPolicy, FeatureMatrix, FitConfig, FnSource, GroupConfig, Hooks, Loss,
-    StepContext, fit,
+    BoxError, CheckpointPolicy, FeatureMatrix, FnSource, Hooks, Loss, StepContext, fit,
 };
 
 use super::RunError;
 use super::backbone::Backbone;
 use super::batches::{LoaderSource, rows};
-use super::model::{Readout, Trainable, adapter_rates};
-use super::seed::{Samples, SeedRun, curve_points};
-use crate::experiment::Method;
+use super::model::{Readout, Trainable};
+use super::seed::{Samples, SeedRun};
 
 /// Runs of fewer images (epochs times training images) are repeated after a kill rather than resumed.
 const CHECKPOINT_FROM_IMAGES: usize = 200_000;
@@ -37,28 +34,8 @@ pub(crate) fn run<B: AutodiffBackend>(
     device: &B::Device,
 ) -> Result<Trained<B>, RunError> {
     let config = &seed_run.experiment.train;
-    let adapts = model.adapter.num_params() > 0;
-    let mut groups = vec![
-        GroupConfig::new("head", &["head.*"], config.head_learning_rate)
-            .with_weight_decay(config.weight_decay)
-            .with_decay_vectors(config.decay_vectors),
-    ];
-    if adapts {
-        let rates = adapter_rates(&seed_run.experiment.method, &model.adapter);
-        groups.extend(rates.iter().map(|(name, patterns, factor)| {
-            let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-            GroupConfig::new(name, &patterns, config.learning_rate * factor)
-                .with_weight_decay(config.weight_decay)
-                .with_decay_vectors(config.decay_vectors)
-        }));
-    }
-    let mut fit_config = FitConfig::new(
-        config.epochs,
-        seed_run.seed,
-        groups,
-        config.schedule.config(config.warmup),
-    );
-    fit_config.clip_norm = Some(f64::from(config.clip_norm));
+    let recipe = seed_run.recipe(&model.adapter);
+    let adapts = recipe.adapts;
 
     let labels = samples.labels(&samples.train_indices());
     let loss = loss(seed_run, samples.all.classes().len(), &labels)?;
@@ -68,11 +45,6 @@ pub(crate) fn run<B: AutodiffBackend>(
     if long {
         hooks = hooks.checkpoint(&policy);
     }
-    // Weight of the loss of DEFLECT's soft constraint, which is on the norms of displacements.
-    let norm_loss = match &seed_run.experiment.method {
-        Method::Deflect(method) => method.norm_loss(),
-        Method::Weights(_) => 0.0,
-    };
     let outcome = if adapts {
         let objective =
             |model: &Trainable<B>, batch: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
@@ -81,14 +53,11 @@ pub(crate) fn run<B: AutodiffBackend>(
                     readout.features_and_state(&base.vit, &model.adapter, images);
                 let targets = loss.targets_of_classes::<B>(&batch.labels, device)?;
                 let value = loss.forward(model.head.forward(features), &targets);
-                let value = match state.norm_loss() {
-                    Some(gap) => value + gap * norm_loss,
-                    None => value,
-                };
+                let value = recipe.with_norm_loss(value, state.norm_loss());
                 Ok(Loss::mean(value, batch.len()).with_weight(targets.total_weight()))
             };
         let source = LoaderSource(seed_run.training_loader(samples)?);
-        fit(model, &fit_config, &objective, &source, device, hooks)?
+        fit(model, &recipe.fit, &objective, &source, device, hooks)?
     } else {
         let objective = |model: &Trainable<B>,
                          chosen: Vec<usize>,
@@ -115,18 +84,13 @@ pub(crate) fn run<B: AutodiffBackend>(
                 .unwrap_or_default()
                 .to_vec())
         });
-        fit(model, &fit_config, &objective, &source, device, hooks)?
+        fit(model, &recipe.fit, &objective, &source, device, hooks)?
     };
     if long {
         policy.clear()?;
     }
-    let peak = if adapts {
-        config.learning_rate
-    } else {
-        config.head_learning_rate
-    };
     Ok(Trained {
-        curve: curve_points(&outcome.curve, peak),
+        curve: recipe.curve(&outcome.curve),
         model: outcome.model,
     })
 }

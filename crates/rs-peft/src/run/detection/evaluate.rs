@@ -14,9 +14,10 @@ use rs_datasets::catalog::dota::windows;
 use vit_backbone::Vit;
 
 use super::images::{Images, window};
-use super::model::{Detector, MapReadout};
+use super::model::Detector;
 use crate::experiment::DetectionConfig;
 use crate::run::RunError;
+use crate::run::map_readout::MapReadout;
 
 /// Pixels per forward pass where no gradient is taken: four windows of 512.
 const BATCH_PIXELS: usize = 4 * 512 * 512;
@@ -60,7 +61,7 @@ pub(super) fn evaluate<B: Backend>(
             }
             let shape = [places.len(), image.bands.len(), size, size];
             let pixels = Tensor::<B, 4>::from_data(TensorData::new(values, shape), device);
-            let (map, _) = readout.map(base, &model.adapter, pixels);
+            let (map, _) = readout.last_map(base, &model.adapter, pixels);
             let output = model.head.forward(map);
             let found = decode(output, strides, asked.head.fcos.in_strides, &asked.decode)?;
             for (&(left, top), detections) in places.iter().zip(found) {

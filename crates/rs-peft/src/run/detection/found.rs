@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use eval::record::write_atomically;
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::Found;
-use crate::run::RunError;
+use crate::run::{RunError, json_file};
 
 /// Most detections of an image in the file, the surest ones.
 const MOST: usize = 200;
@@ -75,11 +74,7 @@ impl Found {
 impl DetectedImages {
     /// Writes the file, whole or not at all.
     pub(super) fn write(&self, path: &Path) -> Result<(), RunError> {
-        let bytes = serde_json::to_vec(self).map_err(|source| RunError::Json {
-            path: path.into(),
-            source,
-        })?;
-        Ok(write_atomically(path, &bytes)?)
+        json_file::write(path, self)
     }
 
     /// Reads the file.
@@ -87,14 +82,6 @@ impl DetectedImages {
     /// # Errors
     /// [`RunError::Io`] or [`RunError::Json`].
     pub(super) fn read(path: &Path) -> Result<Self, RunError> {
-        let bytes = std::fs::read(path).map_err(|source| RunError::Io {
-            action: "read",
-            path: path.into(),
-            source,
-        })?;
-        serde_json::from_slice(&bytes).map_err(|source| RunError::Json {
-            path: path.into(),
-            source,
-        })
+        json_file::read(path)
     }
 }

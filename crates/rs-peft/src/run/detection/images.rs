@@ -1,6 +1,6 @@
 //! The images of one seed, and the windows of the training images as samples.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use oriented_boxes::{Bounds, Point};
 use rs_datasets::catalog::dota::windows;
@@ -10,6 +10,7 @@ use rs_datasets::{
 };
 
 use crate::run::RunError;
+use crate::run::last_image::LastImage;
 
 /// Most bytes of decoded pixels kept in memory; larger sets are decoded again in every epoch.
 const PIXEL_BYTES: u64 = 8 << 30;
@@ -140,12 +141,10 @@ struct Place {
 
 /// The windows of the training images with the objects that they show.
 pub(super) struct ObjectWindows {
-    inner: Arc<dyn Dataset>,
+    images: LastImage,
     size: usize,
     places: Vec<Place>,
     objects: Vec<usize>,
-    /// The image read last, because its windows are often read one after another.
-    last: Mutex<Option<(usize, Arc<Sample>)>>,
 }
 
 impl ObjectWindows {
@@ -195,11 +194,10 @@ impl ObjectWindows {
             }));
         }
         Ok(Self {
-            inner: images.all.clone(),
+            images: LastImage::new(images.all.clone()),
             size,
             places,
             objects,
-            last: Mutex::new(None),
         })
     }
 
@@ -207,32 +205,19 @@ impl ObjectWindows {
     pub(super) fn objects_per_class(&self) -> &[usize] {
         &self.objects
     }
-
-    fn image(&self, index: usize) -> Result<Arc<Sample>, DataError> {
-        // Whoever panicked with the lock held left a whole sample in it.
-        let mut last = self.last.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some((held, sample)) = last.as_ref()
-            && *held == index
-        {
-            return Ok(sample.clone());
-        }
-        let sample = Arc::new(self.inner.load(index)?);
-        *last = Some((index, sample.clone()));
-        Ok(sample)
-    }
 }
 
 impl Dataset for ObjectWindows {
     fn info(&self) -> &DatasetInfo {
-        self.inner.info()
+        self.images.inner.info()
     }
 
     fn classes(&self) -> &[String] {
-        self.inner.classes()
+        self.images.inner.classes()
     }
 
     fn bands(&self) -> &BandSet {
-        self.inner.bands()
+        self.images.inner.bands()
     }
 
     fn len(&self) -> usize {
@@ -252,7 +237,7 @@ impl Dataset for ObjectWindows {
             index,
             len: self.places.len(),
         })?;
-        let whole = self.image(place.image)?;
+        let whole = self.images.load(place.image)?;
         let (values, shown) = window(&whole.image, place.left, place.top, self.size);
         let objects = objects_in(objects_of(&whole), &shown, &whole.image)?;
         let raster = &whole.image;

@@ -13,18 +13,20 @@ use std::time::Duration;
 
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::backend::AutodiffBackend;
-use eval::record::{Parameters, SeedResult};
-use peft_lora::BaseIdentity;
+use eval::record::SeedResult;
 use rs_datasets::{Dataset, Split};
 use vit_backbone::FeatureRequest;
 
 use self::evaluate::{evaluate, scores};
 use self::images::{Images, ObjectWindows};
 use self::keep::keep;
-use self::model::{Detector, MapReadout};
+use self::model::Detector;
 use super::RunError;
 use super::backbone::Backbone;
+use super::finish::Counts;
+use super::map_readout::MapReadout;
 use super::model::{InputAdapter, Readout};
+use super::panels::KEPT;
 use super::seed::{Samples, SeedOutput, SeedRun};
 use super::view::View;
 use crate::experiment::DetectionConfig;
@@ -58,7 +60,7 @@ impl SeedRun<'_> {
         let readout = self.last_map(base)?;
         let method = self.adapter(&windows, base, device)?;
         let whole = Readout {
-            request: FeatureRequest::block(readout.block),
+            request: FeatureRequest::block(readout.blocks[0]),
             pooling: experiment.backbone.pooling,
             spectra: None,
         };
@@ -83,11 +85,7 @@ impl SeedRun<'_> {
         let training = ((self.clock)() - before).as_secs_f64();
         let model = trained.model.valid();
         if self.keep_adapter {
-            let identity = BaseIdentity {
-                sha256: Some(base.sha256.clone()),
-                name: Some(experiment.backbone.weights.clone()),
-            };
-            keep(self, &model, &identity)?;
+            keep(self, &model, &self.base_identity(&base.sha256))?;
         }
         let strides = asked.head.pyramid.strides(base.config.patch_size)?;
         let test = |rows: &[usize]| {
@@ -122,24 +120,15 @@ impl SeedRun<'_> {
         let task1 = self.folder.join(format!("seed-{}.task1", self.seed));
         eval::oriented::write_results(&task1, &found.truth, &found.boxes)?;
         let file = format!("seed-{}.detections.json", self.seed);
-        found
-            .first(pictures::KEPT)
-            .write(&self.folder.join(&file))?;
+        found.first(KEPT).write(&self.folder.join(&file))?;
         result.predictions = Some(file);
-        result.seconds = Some(((self.clock)() - started).as_secs_f64());
-        Ok(SeedOutput {
-            result,
-            parameters: Parameters {
-                trainable: Some((adapted + head_parameters) as u64),
-                head: Some(head_parameters as u64),
-                backbone: Some(backbone as u64),
-                total: Some((backbone + adapted + head_parameters) as u64),
-            },
-            peak_memory_bytes: training::peak_rss_bytes(),
-            weights: base.sha256.clone(),
-            forward_flops,
-            provenance: None,
-        })
+        let counted = Counts {
+            adapted,
+            head: Some(head_parameters),
+            backbone,
+        };
+        let weights = base.sha256.clone();
+        Ok(self.finished(result, &counted, weights, forward_flops, started))
     }
 
     /// How the map is read: from the last block that is run.
@@ -156,10 +145,11 @@ impl SeedRun<'_> {
         };
         request.validate(depth)?;
         Ok(MapReadout {
-            block: blocks - 1,
+            blocks: request.blocks,
             final_norm: config.final_norm,
             patch: base.config.patch_size,
             groups: base.config.group_count(),
+            spectra: None,
         })
     }
 }

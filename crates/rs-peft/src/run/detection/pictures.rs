@@ -4,19 +4,16 @@ use std::path::Path;
 
 use eval::record::RunRecord;
 use eval::report::{ExampleImage, ExampleSet};
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 use rs_datasets::{Dataset, Label, Sample};
 
 use super::found::DetectedImages;
 use crate::run::examples::{encode, picture};
+use crate::run::panels::{FirstSeed, colour, legend, side_by_side};
 use crate::run::{PlannedRow, RunError, data};
 
-/// Test images kept for the report.
-pub(super) const KEPT: usize = 4;
 /// Largest side of a panel in pixels.
 const SIDE: usize = 320;
-/// Pixels between two panels.
-const GAP: u32 = 4;
 /// Least score of a box that is drawn.
 const LEAST: f64 = 0.3;
 
@@ -47,43 +44,33 @@ pub(crate) fn pictures(
     let Some((first, record)) = rows.first() else {
         return Ok(None);
     };
-    let Some(seed) = record.results.first().map(|result| result.seed) else {
-        return Ok(None);
-    };
-    let mut methods: Vec<(String, DetectedImages)> = Vec::new();
-    for (planned, record) in rows {
-        let result = record.results.iter().find(|result| result.seed == seed);
-        if let Some(file) = result.and_then(|result| result.predictions.as_ref()) {
-            let found = DetectedImages::read(&planned.folder.join(file))?;
-            methods.push((record.experiment.method.clone(), found));
-        }
-    }
-    let Some((_, shown)) = methods.first() else {
+    let Some(shown) = FirstSeed::read(rows, DetectedImages::read)? else {
         return Ok(None);
     };
     let dataset = data::open(&first.row.name, &first.row.experiment.data, data_folder)?;
     let mut images = Vec::new();
-    for id in shown.images.iter().map(|image| image.id.clone()) {
+    for id in shown.methods[0]
+        .1
+        .images
+        .iter()
+        .map(|image| image.id.clone())
+    {
         let sample = dataset.load(dataset.index_of(&id)?)?;
         images.push(ExampleImage {
-            png: encode(&strip(&sample, &methods), &id)?,
+            png: encode(&strip(&sample, &shown.methods), &id)?,
             truth: objects_in_words(dataset.as_ref(), &sample),
             predictions: Vec::new(),
             id,
         });
     }
-    let names: Vec<&str> = methods.iter().map(|(name, _)| name.as_str()).collect();
-    let classes = dataset.classes().iter().enumerate();
-    let legend: Vec<String> = classes
-        .map(|(class, name)| format!("{name} {}", COLOURS[class % COLOURS.len()].0))
-        .collect();
     Ok(Some(ExampleSet {
         experiment: record.experiment.name.clone(),
         caption: format!(
-            "First test images by id, seed {seed}, each band stretched from its 2nd to its 98th percentile. From left to right: labelled boxes; \
+            "First test images by id, seed {}, each band stretched from its 2nd to its 98th percentile. From left to right: labelled boxes; \
              then boxes found with a score of {LEAST} or more by {}. Colours: {}.",
-            names.join(", "),
-            legend.join(", ")
+            shown.seed,
+            shown.names(),
+            legend(dataset.classes(), &COLOURS)
         ),
         images,
     }))
@@ -120,17 +107,12 @@ fn strip(sample: &Sample, methods: &[(String, DetectedImages)]) -> RgbImage {
         }
         panels.push(panel);
     }
-    let count = panels.len() as u32;
-    let mut strip = RgbImage::from_pixel(count * wide + (count - 1) * GAP, tall, Rgb([255; 3]));
-    for (place, panel) in (0..).zip(&panels) {
-        image::imageops::replace(&mut strip, panel, i64::from(place * (wide + GAP)), 0);
-    }
-    strip
+    side_by_side(&panels)
 }
 
 /// Draws the sides of a box.
 fn draw(picture: &mut RgbImage, corners: [f64; 8], class: usize, factor: f64) {
-    let colour = Rgb(COLOURS[class % COLOURS.len()].1);
+    let colour = colour(&COLOURS, class);
     let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
     // A box far outside is not followed to its end.
     let corner = |k: usize| {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::backend::AutodiffBackend;
 use eval::metric::{ClassGroups, Probabilities, evaluate};
-use eval::record::{Parameters, SeedResult};
+use eval::record::SeedResult;
 use heads::{LogisticProbe, Standardiser};
 use peft_lora::MethodConfig;
 use rs_datasets::{Dataset, Split};
@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use super::RunError;
 use super::backbone::Backbone;
+use super::finish::Counts;
 use super::predictions::Predictions;
 use super::seed::{Samples, SeedOutput, SeedRun};
 use super::view::View;
@@ -214,23 +215,13 @@ impl SeedRun<'_> {
         Predictions::new(ids, &classes, truth, predicted, Some(&probabilities))
             .write(&self.folder.join(&file))?;
         result.predictions = Some(file);
-        result.seconds = Some(((self.clock)() - started).as_secs_f64());
-        let head = (probe.weight.len() + probe.bias.len()) as u64;
-        let backbone = base.vit.num_params() as u64;
-        let trained = trained as u64;
-        Ok(SeedOutput {
-            result,
-            parameters: Parameters {
-                trainable: Some(head + trained),
-                head: Some(head),
-                backbone: Some(backbone),
-                total: Some(backbone + trained + head),
-            },
-            peak_memory_bytes: training::peak_rss_bytes(),
-            weights: base.sha256.clone(),
-            forward_flops: None,
-            provenance: None,
-        })
+        let counts = Counts {
+            adapted: trained,
+            head: Some(probe.weight.len() + probe.bias.len()),
+            backbone: base.vit.num_params(),
+        };
+        let weights = base.sha256.clone();
+        Ok(self.finished(result, &counts, weights, None, started))
     }
 }
 

@@ -11,10 +11,11 @@ use vit_backbone::Vit;
 
 use super::data::Images;
 use super::masks::PredictedMask;
-use super::model::{MapReadout, Segmenter};
+use super::model::Segmenter;
 use super::windows::{check_fits, pixels, starts};
 use crate::experiment::Windows;
 use crate::run::RunError;
+use crate::run::map_readout::MapReadout;
 
 /// Pixels per forward pass where no gradient is taken: sixteen windows of 224.
 const BATCH_PIXELS: usize = 16 * 224 * 224;

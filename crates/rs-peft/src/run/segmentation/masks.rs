@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use eval::record::write_atomically;
 use serde::{Deserialize, Serialize};
 
-use crate::run::RunError;
+use crate::run::{RunError, json_file};
 
 /// The masks of the first test images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,23 +62,11 @@ impl PredictedMask {
 impl PredictedMasks {
     /// Writes the file, whole or not at all.
     pub(super) fn write(&self, path: &Path) -> Result<(), RunError> {
-        let bytes = serde_json::to_vec(self).map_err(|source| RunError::Json {
-            path: path.into(),
-            source,
-        })?;
-        Ok(write_atomically(path, &bytes)?)
+        json_file::write(path, self)
     }
 
     pub(super) fn read(path: &Path) -> Result<Self, RunError> {
-        let text = std::fs::read(path).map_err(|source| RunError::Io {
-            action: "read",
-            path: path.into(),
-            source,
-        })?;
-        serde_json::from_slice(&text).map_err(|source| RunError::Json {
-            path: path.into(),
-            source,
-        })
+        json_file::read(path)
     }
 }
 

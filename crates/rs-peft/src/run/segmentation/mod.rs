@@ -15,8 +15,7 @@ use std::time::Duration;
 
 use burn::module::{AutodiffModule, Module};
 use burn::tensor::backend::AutodiffBackend;
-use eval::record::{Parameters, SeedResult};
-use peft_lora::BaseIdentity;
+use eval::record::SeedResult;
 use rs_datasets::{Dataset, Split};
 use vit_backbone::FeatureRequest;
 
@@ -24,9 +23,12 @@ use self::data::Images;
 use self::evaluate::evaluate;
 use self::keep::keep;
 use self::masks::PredictedMasks;
-use self::model::{MapReadout, Segmenter};
+use self::model::Segmenter;
 use super::backbone::Backbone;
+use super::finish::Counts;
+use super::map_readout::MapReadout;
 use super::model::{InputAdapter, Readout};
+use super::panels::KEPT;
 use super::seed::{Samples, SeedOutput, SeedRun};
 use super::view::View;
 use super::{RunError, spectral};
@@ -92,11 +94,7 @@ impl SeedRun<'_> {
         let training = ((self.clock)() - before).as_secs_f64();
         let model = trained.model.valid();
         if self.keep_adapter {
-            let identity = BaseIdentity {
-                sha256: Some(base.sha256.clone()),
-                name: Some(experiment.backbone.weights.clone()),
-            };
-            keep(self, &model, &readout, &identity)?;
+            keep(self, &model, &readout, &self.base_identity(&base.sha256))?;
         }
         let test = images.test.clone();
         let found = evaluate(
@@ -108,7 +106,7 @@ impl SeedRun<'_> {
             &frozen,
             &model,
             device,
-            pictures::KEPT,
+            KEPT,
         )?;
         let evaluation = found.counts.evaluate();
         let mut result = SeedResult::from_evaluation(self.seed, Some(split.sha256()), evaluation);
@@ -124,20 +122,13 @@ impl SeedRun<'_> {
         };
         masks.write(&self.folder.join(&file))?;
         result.predictions = Some(file);
-        result.seconds = Some(((self.clock)() - started).as_secs_f64());
-        Ok(SeedOutput {
-            result,
-            parameters: Parameters {
-                trainable: Some((adapted + head_parameters) as u64),
-                head: Some(head_parameters as u64),
-                backbone: Some(backbone as u64),
-                total: Some((backbone + adapted + head_parameters) as u64),
-            },
-            peak_memory_bytes: training::peak_rss_bytes(),
-            weights: base.sha256.clone(),
-            forward_flops,
-            provenance: None,
-        })
+        let counts = Counts {
+            adapted,
+            head: Some(head_parameters),
+            backbone,
+        };
+        let weights = base.sha256.clone();
+        Ok(self.finished(result, &counts, weights, forward_flops, started))
     }
 
     /// How maps are read.

@@ -9,14 +9,11 @@ use rs_datasets::{Dataset, Label, Sample};
 
 use super::masks::PredictedMasks;
 use crate::run::examples::{encode, picture};
+use crate::run::panels::{FirstSeed, colour, legend, side_by_side};
 use crate::run::{PlannedRow, RunError, data};
 
-/// Test images kept for the report.
-pub(super) const KEPT: usize = 4;
 /// Largest side of a panel in pixels.
 const SIDE: u32 = 192;
-/// Pixels between two panels.
-const GAP: u32 = 4;
 
 /// Colours of classes, with names for the caption; a class beyond them starts again.
 const COLOURS: [(&str, [u8; 3]); 16] = [
@@ -51,43 +48,28 @@ pub(crate) fn pictures(
     let Some((first, record)) = rows.first() else {
         return Ok(None);
     };
-    let Some(seed) = record.results.first().map(|result| result.seed) else {
-        return Ok(None);
-    };
-    let mut methods: Vec<(String, PredictedMasks)> = Vec::new();
-    for (planned, record) in rows {
-        let result = record.results.iter().find(|result| result.seed == seed);
-        if let Some(file) = result.and_then(|result| result.predictions.as_ref()) {
-            let masks = PredictedMasks::read(&planned.folder.join(file))?;
-            methods.push((record.experiment.method.clone(), masks));
-        }
-    }
-    let Some((_, shown)) = methods.first() else {
+    let Some(shown) = FirstSeed::read(rows, PredictedMasks::read)? else {
         return Ok(None);
     };
     let dataset = data::open(&first.row.name, &first.row.experiment.data, data_folder)?;
     let mut images = Vec::new();
-    for id in shown.masks.iter().map(|mask| mask.id.clone()) {
+    for id in shown.methods[0].1.masks.iter().map(|mask| mask.id.clone()) {
         let sample = dataset.load(dataset.index_of(&id)?)?;
         images.push(ExampleImage {
-            png: encode(&strip(&sample, &methods), &id)?,
+            png: encode(&strip(&sample, &shown.methods), &id)?,
             truth: shares(dataset.as_ref(), &sample),
             predictions: Vec::new(),
             id,
         });
     }
-    let names: Vec<&str> = methods.iter().map(|(name, _)| name.as_str()).collect();
-    let classes = dataset.classes().iter().enumerate();
-    let legend: Vec<String> = classes
-        .map(|(class, name)| format!("{name} {}", COLOURS[class % COLOURS.len()].0))
-        .collect();
     Ok(Some(ExampleSet {
         experiment: record.experiment.name.clone(),
         caption: format!(
-            "First test images by id, seed {seed}. From left to right: the image, each band stretched from its 2nd to its 98th percentile; its \
+            "First test images by id, seed {}. From left to right: the image, each band stretched from its 2nd to its 98th percentile; its \
              labels; then {}. Colours: {}; black: not labelled.",
-            names.join(", "),
-            legend.join(", ")
+            shown.seed,
+            shown.names(),
+            legend(dataset.classes(), &COLOURS)
         ),
         images,
     }))
@@ -100,10 +82,10 @@ fn strip(sample: &Sample, methods: &[(String, PredictedMasks)]) -> RgbImage {
     let paint = |classes: &[usize]| {
         RgbImage::from_fn(width as u32, height as u32, |x, y| {
             let class = classes[y as usize * width + x as usize];
-            Rgb(match class {
-                usize::MAX => IGNORED,
-                class => COLOURS[class % COLOURS.len()].1,
-            })
+            match class {
+                usize::MAX => Rgb(IGNORED),
+                class => colour(&COLOURS, class),
+            }
         })
     };
     let mut panels = vec![picture(sample)];
@@ -130,14 +112,9 @@ fn strip(sample: &Sample, methods: &[(String, PredictedMasks)]) -> RgbImage {
         }
     };
     let (tall, wide) = (scaled(height), scaled(width));
-    let count = panels.len() as u32;
-    let mut strip = RgbImage::from_pixel(count * wide + (count - 1) * GAP, tall, Rgb([255; 3]));
-    for (place, panel) in (0..).zip(&panels) {
-        let panel =
-            image::imageops::resize(panel, wide, tall, image::imageops::FilterType::Nearest);
-        image::imageops::replace(&mut strip, &panel, i64::from(place * (wide + GAP)), 0);
-    }
-    strip
+    let filter = image::imageops::FilterType::Nearest;
+    let scale = |panel: &RgbImage| image::imageops::resize(panel, wide, tall, filter);
+    side_by_side(&panels.iter().map(scale).collect::<Vec<_>>())
 }
 
 /// Which share of the labelled pixels each class has, in words.

@@ -5,9 +5,9 @@ use heads::Standardiser;
 use rs_datasets::image_tensor;
 use vit_backbone::{Seam, Vit};
 
-use super::model::MapReadout;
 use crate::run::RunError;
 use crate::run::batches::loader;
+use crate::run::map_readout::MapReadout;
 use crate::run::seed::Samples;
 
 /// Windows per forward pass.

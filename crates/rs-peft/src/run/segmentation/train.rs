@@ -1,6 +1,6 @@
 //! Training adapter and head on windows of the training images.
 
-use burn::module::{AutodiffModule, Module};
+use burn::module::AutodiffModule;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use eval::record::CurvePoint;
@@ -8,17 +8,17 @@ use heads::{ClassWeights, CrossEntropy, CrossEntropyConfig, Dice, Targets};
 use rs_datasets::{
     Batch, Loader, LoaderConfig, Order, Pipeline, RandomCrop, RandomDihedral, Step, image_tensor,
 };
-use training::{BoxError, CheckpointPolicy, FitConfig, GroupConfig, Hooks, Loss, StepContext, fit};
+use training::{BoxError, CheckpointPolicy, Hooks, Loss, StepContext, fit};
 
 use super::data::Images;
 use super::evaluate::evaluate;
-use super::model::{MapReadout, Segmenter};
-use crate::experiment::{Method, SegmentationConfig, SegmentationLoss};
+use super::model::Segmenter;
+use crate::experiment::{SegmentationConfig, SegmentationLoss};
 use crate::run::RunError;
 use crate::run::backbone::Backbone;
 use crate::run::batches::LoaderSource;
-use crate::run::model::adapter_rates;
-use crate::run::seed::{SeedRun, curve_points};
+use crate::run::map_readout::MapReadout;
+use crate::run::seed::SeedRun;
 
 /// Runs of fewer windows (epochs times training images) are repeated after a kill rather than resumed.
 const CHECKPOINT_FROM_WINDOWS: usize = 20_000;
@@ -41,44 +41,20 @@ pub(super) fn train<B: AutodiffBackend>(
     device: &B::Device,
 ) -> Result<Trained<B>, RunError> {
     let config = &seed_run.experiment.train;
-    let adapts = model.adapter.num_params() > 0;
-    let group = |name: &str, patterns: &[&str], rate: f64| {
-        GroupConfig::new(name, patterns, rate)
-            .with_weight_decay(config.weight_decay)
-            .with_decay_vectors(config.decay_vectors)
-    };
-    let mut groups = vec![group("head", &["head.*"], config.head_learning_rate)];
-    if adapts {
-        let rates = adapter_rates(&seed_run.experiment.method, &model.adapter);
-        groups.extend(rates.iter().map(|(name, patterns, factor)| {
-            let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
-            group(name, &patterns, config.learning_rate * factor)
-        }));
-    }
-    let schedule = config.schedule.config(config.warmup);
-    let mut fit_config = FitConfig::new(config.epochs, seed_run.seed, groups, schedule);
-    fit_config.clip_norm = Some(f64::from(config.clip_norm));
+    let mut recipe = seed_run.recipe(&model.adapter);
     let validates = asked.validate_every > 0;
-    fit_config.validate_every = asked.validate_every.max(1);
-    fit_config.restore_best = validates;
+    recipe.fit.validate_every = asked.validate_every.max(1);
+    recipe.fit.restore_best = validates;
 
     let side = seed_run.experiment.input.size;
     let loss = PixelLoss::new(seed_run, asked.loss, images)?;
-    // Weight of the loss of DEFLECT's soft constraint, which is on the norms of displacements.
-    let norm_loss = match &seed_run.experiment.method {
-        Method::Deflect(method) => method.norm_loss(),
-        Method::Weights(_) => 0.0,
-    };
     let objective =
         |model: &Segmenter<B>, batch: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
             let targets = loss.targets(&batch, device)?;
             let pixels = image_tensor::<B>(&batch, device);
             let (maps, state) = readout.maps(&base.vit, &model.adapter, pixels);
             let value = loss.forward(model.head.forward(maps, [side, side]), &targets);
-            let value = match state.norm_loss() {
-                Some(gap) => value + gap * norm_loss,
-                None => value,
-            };
+            let value = recipe.with_norm_loss(value, state.norm_loss());
             Ok(Loss::mean(value, batch.len()).with_weight(targets.total_weight()))
         };
     let frozen = base.vit.valid();
@@ -108,17 +84,12 @@ pub(super) fn train<B: AutodiffBackend>(
         hooks = hooks.checkpoint(&policy);
     }
     let source = LoaderSource(loader(seed_run, images)?);
-    let outcome = fit(model, &fit_config, &objective, &source, device, hooks)?;
+    let outcome = fit(model, &recipe.fit, &objective, &source, device, hooks)?;
     if long {
         policy.clear()?;
     }
-    let peak = if adapts {
-        config.learning_rate
-    } else {
-        config.head_learning_rate
-    };
     Ok(Trained {
-        curve: curve_points(&outcome.curve, peak),
+        curve: recipe.curve(&outcome.curve),
         model: outcome.model,
     })
 }

@@ -1,8 +1,10 @@
 //! Windows laid over images, and images as the samples that their windows are.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rs_datasets::{BandSet, DataError, Dataset, DatasetInfo, Image, Label, Mask, Sample};
+
+use crate::run::last_image::LastImage;
 
 /// Where windows of `tile` pixels start along a side of `length` pixels: as few as cover it, evenly spaced, the last one flush with
 /// the end. PANGAEA's rule, `round(linspace(0, length - tile, ceil(length / tile)))`, halves to even as PyTorch rounds.
@@ -64,12 +66,10 @@ fn cut<T: Copy>(
 
 /// All windows of some images as samples: what statistics of patches are taken over.
 pub(crate) struct Tiled {
-    inner: Arc<dyn Dataset>,
+    images: LastImage,
     tile: usize,
     /// Image, upper row, left column, id.
     tiles: Vec<(usize, usize, usize, String)>,
-    /// The image read last, because its windows are read one after another.
-    last: Mutex<Option<(usize, Arc<Sample>)>>,
 }
 
 impl Tiled {
@@ -94,38 +94,24 @@ impl Tiled {
             }
         }
         Ok(Self {
-            inner,
+            images: LastImage::new(inner),
             tile,
             tiles,
-            last: Mutex::new(None),
         })
-    }
-
-    fn image(&self, index: usize) -> Result<Arc<Sample>, DataError> {
-        // Whoever panicked with the lock held left a whole sample in it.
-        let mut last = self.last.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some((held, sample)) = last.as_ref()
-            && *held == index
-        {
-            return Ok(sample.clone());
-        }
-        let sample = Arc::new(self.inner.load(index)?);
-        *last = Some((index, sample.clone()));
-        Ok(sample)
     }
 }
 
 impl Dataset for Tiled {
     fn info(&self) -> &DatasetInfo {
-        self.inner.info()
+        self.images.inner.info()
     }
 
     fn classes(&self) -> &[String] {
-        self.inner.classes()
+        self.images.inner.classes()
     }
 
     fn bands(&self) -> &BandSet {
-        self.inner.bands()
+        self.images.inner.bands()
     }
 
     fn len(&self) -> usize {
@@ -141,7 +127,7 @@ impl Dataset for Tiled {
     }
 
     fn published_split(&self, index: usize) -> Option<&str> {
-        self.inner.published_split(self.tiles[index].0)
+        self.images.inner.published_split(self.tiles[index].0)
     }
 
     fn load(&self, index: usize) -> Result<Sample, DataError> {
@@ -149,7 +135,7 @@ impl Dataset for Tiled {
             index,
             len: self.tiles.len(),
         })?;
-        let whole = self.image(*image)?;
+        let whole = self.images.load(*image)?;
         let (at, extent) = ([*top, *left], [self.tile; 2]);
         let raster = &whole.image;
         let label = match &whole.label {
