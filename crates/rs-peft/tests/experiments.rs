@@ -97,6 +97,7 @@ fn values_out_of_range_name_the_key() {
         ("[input]\nknown = 9\n", "input.known"),
         ("[input]\nsize = 100000\n", "input.size"),
         ("[probe]\nkind = 'knn'\nk = 3\n", "probe"),
+        ("[backbone]\nviews = 'dihedral'\n", "backbone.views"),
         ("[spectral_head]\n", "input.spectral"),
         ("[input]\nspectral = ['B08']\n", "input.spectral"),
     ] {

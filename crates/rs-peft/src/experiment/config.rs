@@ -226,12 +226,32 @@ pub struct BackboneConfig {
     pub final_norm: bool,
     /// `patch_mean`, `patch_mean_std` or `class_token`.
     pub pooling: vit_backbone::Pooling,
+    /// Which views of an image its features are the mean of; for probes.
+    #[serde(default, skip_serializing_if = "Views::is_one")]
+    pub views: Views,
     /// Name of a model of the zoo whose published file the weights are; absent where names and shapes in the file say enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// Pixel size in metres, for models that are told it (Scale-MAE).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<f64>,
+}
+
+/// Which views of an image its features are the mean of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Views {
+    /// The image as it is.
+    #[default]
+    One,
+    /// The eight symmetries of the square (quarter turns and their mirror images): seen from above, no side of a scene is up.
+    Dihedral,
+}
+
+impl Views {
+    fn is_one(&self) -> bool {
+        *self == Self::One
+    }
 }
 
 /// How the adapter and the head are trained.

@@ -6,7 +6,7 @@ use peft_lora::MethodConfig;
 
 use super::{
     Experiment, ExperimentError, LongTailSplit, Method, NaturalLongTail, ProbeConfig, Schedule,
-    SplitConfig,
+    SplitConfig, Views,
 };
 
 /// A key, what it holds, and what it may hold.
@@ -202,6 +202,17 @@ impl Experiment {
                 "absent, as probe, segmentation or spectral_head is set too",
             )?;
         }
+        let judged = matches!(
+            self.probe,
+            Some(ProbeConfig::Logistic { .. } | ProbeConfig::Knn { .. })
+        );
+        let views = self.backbone.views;
+        require(
+            judged || views == Views::One,
+            "backbone.views",
+            format!("{views:?}"),
+            "one, or [probe] of kind logistic or knn: a head is trained on single views",
+        )?;
         if let Some(ProbeConfig::LongTail(recipe)) = &self.probe {
             recipe.fault().map_or(Ok(()), Err)?;
         }

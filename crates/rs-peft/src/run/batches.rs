@@ -83,7 +83,7 @@ where
         FEATURE_BYTES,
         |batch: Batch| {
             let images = image_tensor::<B>(&batch, device);
-            Ok(readout.features(base, seam, images))
+            Ok(readout.mean_features(base, seam, images))
         },
     )?)
 }

@@ -13,7 +13,7 @@ use vit_backbone::{
 };
 
 use super::Adapter;
-use crate::experiment::Method;
+use crate::experiment::{Method, Views};
 
 /// The adapter of a method, together with a trained copy of the patch embedding where the input has channels that the
 /// pretrained one never saw.
@@ -143,6 +143,8 @@ pub struct Readout {
     pub request: FeatureRequest,
     /// How tokens become a vector.
     pub pooling: Pooling,
+    /// Which views of an image the vector is the mean of, where no gradient is taken.
+    pub views: Views,
     /// What the spectra say about the whole image, put behind the vector.
     pub spectra: Option<ImageStatistics>,
 }
@@ -160,6 +162,27 @@ impl Readout {
         images: Tensor<B, 4>,
     ) -> Tensor<B, 2> {
         self.features_and_state(base, seam, images).0
+    }
+
+    /// Features of images under an adapter, as the mean over [`Readout::views`].
+    ///
+    /// # Shapes
+    /// - `images`: `[batch, channels, side, side]` with [`Views::Dihedral`], any height and width otherwise
+    /// - result: as [`Readout::features`]
+    pub fn mean_features<B: Backend, S: Seam<B>>(
+        &self,
+        base: &Vit<B>,
+        seam: &S,
+        images: Tensor<B, 4>,
+    ) -> Tensor<B, 2> {
+        let views = match self.views {
+            Views::One => return self.features(base, seam, images),
+            Views::Dihedral => symmetries(images),
+        };
+        let count = views.len() as f32;
+        let features = views.map(|view| self.features(base, seam, view));
+        let sum = features.into_iter().reduce(|sum, next| sum + next);
+        sum.expect("eight views") / count
     }
 
     /// Features, and what the adapter carried through the blocks that were run.
@@ -184,6 +207,21 @@ impl Readout {
         };
         (features, pass.state)
     }
+}
+
+/// The eight symmetries of square images, `[batch, channels, side, side]` each.
+fn symmetries<B: Backend>(images: Tensor<B, 4>) -> [Tensor<B, 4>; 8] {
+    let transposed = images.clone().swap_dims(2, 3);
+    [
+        images.clone(),
+        images.clone().flip([2]),
+        images.clone().flip([3]),
+        images.flip([2, 3]),
+        transposed.clone(),
+        transposed.clone().flip([2]),
+        transposed.clone().flip([3]),
+        transposed.flip([2, 3]),
+    ]
 }
 
 #[cfg(test)]
@@ -243,6 +281,38 @@ mod tests {
                 assert_eq!(found, alone, "{}", method.label());
             }
         }
+    }
+
+    #[test]
+    fn the_mean_over_the_symmetries_is_the_same_however_an_image_is_turned() {
+        let config = VitConfig {
+            image_size: 8,
+            patch_size: 4,
+            dim: 8,
+            depth: 2,
+            heads: 2,
+            mlp_dim: 12,
+            ..VitConfig::default()
+        };
+        let device = Default::default();
+        let base = Vit::<Flex>::init(&config, 1, &device).unwrap();
+        let values = SeededInit::new(2).draw("image", 192, InitRule::Uniform { bound: 1.0 });
+        let image = Tensor::<Flex, 1>::from_floats(values.as_slice(), &device);
+        let image = image.reshape([1, 3, 8, 8]);
+        let quarter_turn = image.clone().swap_dims(2, 3).flip([3]);
+        let readout = |views| Readout {
+            request: FeatureRequest::block(1),
+            pooling: Pooling::PatchMeanStd,
+            views,
+            spectra: None,
+        };
+        let distance = |readout: Readout| {
+            let upright = readout.mean_features(&base, &(), image.clone());
+            let turned = readout.mean_features(&base, &(), quarter_turn.clone());
+            (upright - turned).abs().max().into_scalar()
+        };
+        assert!(distance(readout(Views::One)) > 1e-3);
+        assert!(distance(readout(Views::Dihedral)) < 1e-5);
     }
 
     #[test]

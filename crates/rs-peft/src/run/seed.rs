@@ -27,7 +27,7 @@ use super::predictions::Predictions;
 use super::view::View;
 use super::{Adapter, Provenance, RunError, data, spectral, train};
 use crate::backend::BackendTask;
-use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig};
+use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig, Views};
 
 /// One seed of one row, ready to run on a backend.
 pub struct SeedRun<'a> {
@@ -267,6 +267,7 @@ impl SeedRun<'_> {
                 final_norm: config.final_norm,
             },
             pooling: config.pooling,
+            views: config.views,
             spectra,
         })
     }
@@ -314,7 +315,11 @@ impl SeedRun<'_> {
             }
             (Method::Deflect(_), Adapter::Weights(_)) => return Ok(None),
         };
-        Ok(Some(multiply_adds.saturating_mul(2)))
+        let passes = match readout.views {
+            Views::One => 1,
+            Views::Dihedral => 8,
+        };
+        Ok(Some(multiply_adds.saturating_mul(2 * passes)))
     }
 
     fn samples<B: burn::tensor::backend::Backend>(
@@ -377,6 +382,7 @@ impl SeedRun<'_> {
                 "readout",
                 &format!("{:?} {:?}", readout.request, readout.pooling),
             )
+            .with("views", &format!("{:?}", readout.views))
             .with("spectra", &spectra)
             .with("backend", self.backend);
         let cache = FeatureCache::new(folder);

@@ -62,6 +62,7 @@ impl SeedRun<'_> {
         let whole = Readout {
             request: FeatureRequest::block(readout.blocks[0]),
             pooling: experiment.backbone.pooling,
+            views: experiment.backbone.views,
             spectra: None,
         };
         let forward_flops = self.forward_flops(base, &whole, &method)?;

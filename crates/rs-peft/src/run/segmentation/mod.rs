@@ -172,6 +172,7 @@ fn whole_depth<B: AutodiffBackend>(
     Readout {
         request: FeatureRequest::block(base.config.depth - 1),
         pooling: experiment.backbone.pooling,
+        views: experiment.backbone.views,
         spectra: None,
     }
 }
