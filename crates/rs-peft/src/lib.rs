@@ -4,6 +4,7 @@
 //! ([`run`]) and the choice of backend ([`BackendKind`]). Each crate can be used on its own.
 
 mod backend;
+pub mod download;
 pub mod experiment;
 mod hex;
 pub mod pretrain;

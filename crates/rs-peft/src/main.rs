@@ -22,11 +22,13 @@ enum Command {
     /// Pretrain a small backbone as a masked autoencoder on EuroSAT RGB.
     Pretrain(cli::pretrain::Args),
     /// Write features of images, from published weights.
-    Embed(cli::embed::Args),
+    Embed(Box<cli::embed::Args>),
     /// Say what a checkpoint holds, without loading it.
     Inspect(cli::inspect::Args),
     /// Re-save a checkpoint with the description of its input, as experiments need it.
     Pack(cli::pack::Args),
+    /// Fetch published weights by name and check their hash.
+    Get(cli::get::Args),
     /// Score result files that any program may have written.
     Eval(cli::eval::Args),
 }
@@ -38,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Command::Embed(args) => cli::embed::run(&args),
         Command::Inspect(args) => cli::inspect::run(&args),
         Command::Pack(args) => cli::pack::run(&args),
+        Command::Get(args) => cli::get::run(&args),
         Command::Eval(args) => cli::eval::run(&args),
     }
 }

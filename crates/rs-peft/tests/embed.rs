@@ -378,3 +378,83 @@ fn a_model_without_a_name() {
         .collect();
     assert_near(&found[0], &expected);
 }
+
+/// Bands beyond the model's: zero weights change nothing, others do as in the library.
+#[test]
+fn bands_that_the_model_does_not_know() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let config = preset(MODEL).unwrap().config();
+    let vit = Vit::<Flex>::init(&config, 5, &Default::default()).unwrap();
+    let weights = folder.join("weights.safetensors");
+    save_vit(&vit, &config, &weights, Dtype::F32, &Default::default()).unwrap();
+    let stored = write_bands(&folder.join("a.npy"), 0);
+    let numbers = [
+        "--scale",
+        "0.0001",
+        "--mean",
+        "0.1,0.2,0.3,0.4,0.5",
+        "--std",
+        "0.1,0.1,0.2,0.2,0.3",
+    ];
+    let features = |more: &[&str]| {
+        let more = [&numbers, more].concat();
+        let output = embed_with(folder, Some(MODEL), &["a.npy"], &more);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{error}");
+        rows(folder, "blocks.11").remove(0)
+    };
+    let three = features(&["--bands", "1,2,3"]);
+    let five = ["--bands", "1,2,3,6,5", "--new-bands"];
+    let zero = features(&[&five[..], &["zero"]].concat());
+    assert_near(&zero, &three);
+
+    let mean = features(&[&five[..], &["mean", "--known-bands", "2"]].concat());
+    let area = (SIDE * SIDE) as usize;
+    let (offset, scale) = ([0.1, 0.2, 0.3, 0.4, 0.5], [0.1, 0.1, 0.2, 0.2, 0.3]);
+    let values: Vec<f32> = [0, 1, 2, 5, 4]
+        .into_iter()
+        .enumerate()
+        .flat_map(|(channel, band)| {
+            let plane = &stored[band * area..(band + 1) * area];
+            let of = move |&v: &u16| (f64::from(v) * 1e-4 - offset[channel]) / scale[channel];
+            plane.iter().map(move |v| of(v) as f32)
+        })
+        .collect();
+    let shape = [1, 5, SIDE as usize, SIDE as usize];
+    let image = Tensor::from_data(TensorData::new(values, shape), &Default::default());
+    let request = FeatureRequest::block(11);
+    let request = FeatureRequest {
+        final_norm: true,
+        ..request
+    };
+    let fitted = vit
+        .with_channels(5, 2, vit_backbone::PatchEmbedInit::Mean, 0)
+        .unwrap();
+    let tokens = fitted.features(image, &request, &()).remove(0);
+    let expected: Vec<f32> = pool(tokens, 1, Pooling::PatchMean)
+        .into_data()
+        .iter()
+        .collect();
+    assert_near(&mean, &expected);
+
+    // What was done stands in the file, and bands without numbers are refused.
+    let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let metadata = header.metadata().as_ref().unwrap();
+    assert_eq!(metadata["new_bands"], "Mean, 2 known, seed 0");
+    let more = [
+        "--scale",
+        "0.0001",
+        "--bands",
+        "1,2,3,4",
+        "--new-bands",
+        "mean",
+    ];
+    let output = embed(folder, &["a.npy"], &more);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("no mean and standard deviation of band 4"),
+        "{error}"
+    );
+}

@@ -3,6 +3,7 @@
 pub(crate) mod embed;
 pub(crate) mod eval;
 mod feature_file;
+pub(crate) mod get;
 pub(crate) mod inspect;
 mod inspect_diffusion;
 pub(crate) mod pack;

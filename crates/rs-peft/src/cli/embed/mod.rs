@@ -1,6 +1,7 @@
 //! `rs-peft embed`: features of images from published weights or one's own, batch by batch.
 
 mod about;
+mod channels;
 mod diffusion;
 mod input;
 mod model;
@@ -75,6 +76,9 @@ pub(crate) struct Args {
     /// Standard deviations of the bands in the model's unit.
     #[arg(long, value_delimiter = ',', requires = "mean")]
     std: Vec<f64>,
+    /// Bands that the model does not know.
+    #[command(flatten)]
+    channels: channels::Channels,
     /// What only a diffusion model takes.
     #[command(flatten)]
     diffusion: diffusion::DiffusionArgs,
@@ -221,11 +225,15 @@ impl Embed<'_> {
             .iter()
             .map(|path| path.display().to_string())
             .collect();
-        json!({
+        let mut metadata = json!({
             "model": model.input.model,
             "weights_sha256": model.sha256,
             "vit_config": json!(model.config).to_string(),
             "files": json!(files).to_string(),
-        })
+        });
+        if let Some(how) = self.args.channels.describe() {
+            metadata["new_bands"] = how.into();
+        }
+        metadata
     }
 }

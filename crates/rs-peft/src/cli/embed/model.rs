@@ -67,6 +67,7 @@ impl<B: Backend> Model<B> {
             ),
             (some, _) => (vit.at_wavelengths(some)?, config.at_wavelengths(some.len())),
         };
+        let (vit, config) = args.channels.fit(vit, config, args.bands.len())?;
         let vit = match args.resolution {
             Some(metres) => vit.at_resolution(&[metres])?,
             None => vit,
