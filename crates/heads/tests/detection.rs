@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use heads::detection::{
     AngleLossConfig, AssignConfig, BoxLossConfig, BoxLossKind, ClassLossConfig, ClassMargin,
     DecodeConfig, DetectionLoss, DetectionLossConfig, DistanceActivation, ExtraLevels, FcosOutput,
-    Focal, Gaussian, GaussianConfig, LevelOutput, PyramidScale, RotatedFcosConfig,
+    Focal, Gaussian, GaussianConfig, IouTransform, LevelOutput, PyramidScale, RotatedFcosConfig,
     SimplePyramidConfig, TargetObject, assign, decode,
 };
 use heads::{ClassWeights, DetectionHeadConfig, HeadError};
@@ -115,11 +115,21 @@ fn perfect_outputs_decode_to_the_objects() {
         };
         DetectionLoss::new(&config, 2, &STRIDES, true, None).unwrap()
     };
-    for distance in [Gaussian::Kld, Gaussian::KldReverse, Gaussian::Gwd] {
-        let config = GaussianConfig {
+    let gaussian = |distance| {
+        BoxLossKind::Gaussian(GaussianConfig {
             distance,
             ..GaussianConfig::default()
-        };
+        })
+    };
+    let rotated = |transform| BoxLossKind::RotatedIou { transform };
+    for kind in [
+        gaussian(Gaussian::Kld),
+        gaussian(Gaussian::KldReverse),
+        gaussian(Gaussian::Gwd),
+        rotated(IouTransform::Log),
+        rotated(IouTransform::Linear),
+        rotated(IouTransform::Square),
+    ] {
         let again = output(
             |what, level, channel, place| match (what, at(level, place)) {
                 ("distance", Some(p)) => (p.distances[channel] / STRIDES[level] as f64) as f32,
@@ -127,11 +137,11 @@ fn perfect_outputs_decode_to_the_objects() {
                 _ => 0.0,
             },
         );
-        let loss = perfect_loss(BoxLossKind::Gaussian(config));
+        let loss = perfect_loss(kind);
         let terms = loss.forward(again, &[objects.to_vec()]).unwrap();
         assert_eq!(terms.positives, assigned.positives.len());
         let value = terms.boxes.into_scalar();
-        assert!((0.0..0.02).contains(&value), "{distance:?}: {value}");
+        assert!((0.0..0.02).contains(&value), "{kind:?}: {value}");
     }
 }
 
@@ -215,6 +225,12 @@ fn no_loss_and_no_gradient_is_ever_a_nan() {
             distance: Gaussian::Gwd,
             ..GaussianConfig::default()
         }),
+        BoxLossKind::RotatedIou {
+            transform: IouTransform::Log,
+        },
+        BoxLossKind::RotatedIou {
+            transform: IouTransform::Square,
+        },
         BoxLossKind::Iou {},
         BoxLossKind::SmoothL1 { beta: 1.0 },
     ];

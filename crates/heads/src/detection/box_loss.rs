@@ -5,6 +5,7 @@ use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
 use super::gaussian::{GaussianConfig, Normal};
+use super::rotated_iou::{Oriented, rotated_iou};
 use crate::HeadError;
 
 /// Which box loss.
@@ -13,6 +14,13 @@ use crate::HeadError;
 pub enum BoxLossKind {
     /// A distance between Gaussians; it sees the angle.
     Gaussian(GaussianConfig),
+    /// The IoU of the oriented boxes themselves (Zhou et al. 2019, "IoU Loss for 2D/3D Object Detection"); it sees the angle. Boxes that do not
+    /// overlap have no gradient, as in mmrotate.
+    RotatedIou {
+        /// What becomes of the overlap.
+        #[serde(default)]
+        transform: IouTransform,
+    },
     /// `-ln IoU` of the two boxes in the frame of their own angle (Yu et al. 2016, FCOS's loss); it does not see the angle.
     Iou {},
     /// Smooth L1 of the four distances, summed; it does not see the angle.
@@ -20,6 +28,19 @@ pub enum BoxLossKind {
         /// Below this difference the loss is quadratic, above 0.
         beta: f64,
     },
+}
+
+/// What becomes of an overlap.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IouTransform {
+    /// `-ln IoU`, mmrotate's choice.
+    #[default]
+    Log,
+    /// `1 - IoU`.
+    Linear,
+    /// `1 - IoU²`.
+    Square,
 }
 
 /// Smooth L1 on the angle.
@@ -92,7 +113,8 @@ impl BoxLossConfig {
                     "set, as this box loss does not see the angle",
                 );
             }
-            BoxLossKind::Iou {} | BoxLossKind::SmoothL1 { .. } => {}
+            BoxLossKind::RotatedIou { .. } | BoxLossKind::Iou {} | BoxLossKind::SmoothL1 { .. } => {
+            }
         }
         if !(self.weight.is_finite() && self.weight >= 0.0) {
             return bad(
@@ -131,6 +153,15 @@ impl BoxLossConfig {
                 &Normal::new(found.0, found.1),
                 &Normal::new(truth.0, truth.1),
             ),
+            BoxLossKind::RotatedIou { transform } => {
+                let found = Oriented::new(found.0, found.1);
+                let overlap = rotated_iou(&found, &Oriented::new(truth.0, truth.1));
+                match transform {
+                    IouTransform::Log => overlap.clamp_min(SMALLEST_IOU).log().neg(),
+                    IouTransform::Linear => overlap.neg() + 1.0,
+                    IouTransform::Square => overlap.square().neg() + 1.0,
+                }
+            }
             BoxLossKind::Iou {} => iou(found.0, truth.0).clamp_min(SMALLEST_IOU).log().neg(),
             BoxLossKind::SmoothL1 { beta } => smooth_l1(found.0.clone() - truth.0.clone(), beta)
                 .sum_dim(1)

@@ -19,10 +19,11 @@ mod head;
 mod loss;
 mod norm;
 mod pyramid;
+mod rotated_iou;
 mod tower;
 
 pub use assign::{AssignConfig, Assigned, Positive, TargetObject, assign, locations};
-pub use box_loss::{AngleLossConfig, BoxLossConfig, BoxLossKind};
+pub use box_loss::{AngleLossConfig, BoxLossConfig, BoxLossKind, IouTransform};
 pub use class_loss::{ClassLossConfig, ClassMargin, ClassTerm, Focal};
 pub use decode::{DecodeConfig, decode};
 pub use fcos::{DistanceActivation, FcosOutput, LevelOutput, RotatedFcos, RotatedFcosConfig};
