@@ -27,3 +27,8 @@ pub mod scaler;
 
 pub use error::InputError;
 pub use scalar::Scalar;
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

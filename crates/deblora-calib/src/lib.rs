@@ -44,3 +44,8 @@ pub use means::{ClassCentres, class_means, cluster_means};
 pub use objective::calibration_objective;
 pub use official::{OfficialCalibration, OfficialRows};
 pub use table::{Classes, Clusters, Features};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

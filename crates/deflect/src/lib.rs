@@ -80,3 +80,8 @@ pub use map::{Affine, FixedAffine, SpectralMap, TwoLayers};
 pub use pixel_set::{PixelSet, Pooled};
 pub use spectrum::{SpectralBand, Spectrum};
 pub use standardise::{Standardisation, Standardise};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -19,3 +19,8 @@ pub mod stats;
 pub mod svg;
 
 pub use error::EvalError;
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

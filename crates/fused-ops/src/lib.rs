@@ -31,3 +31,8 @@ pub use attention::attention;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -44,3 +44,8 @@ pub use probe::{
     ResidualBranches, Standardiser,
 };
 pub use segmentation::{SegmentationHead, SegmentationHeadConfig, UperNetConfig};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

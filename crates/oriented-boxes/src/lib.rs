@@ -38,3 +38,8 @@ pub use point::Point;
 pub use quad::{Quad, QuadShape};
 pub use tiles::{TileDetections, merge_tiles};
 pub use window::{OddPieces, Piece, cut_to_window};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -38,3 +38,8 @@ pub use place::{QkvPart, Target, linear_dims};
 pub use presets::PRESETS;
 pub use rates::RateGroup;
 pub use targets::{PlannedMap, plan};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

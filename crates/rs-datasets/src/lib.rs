@@ -49,3 +49,8 @@ pub use transform::{
     Step, Symmetry, TargetUnit, Term, compute_statistics,
 };
 pub use unit::InputUnit;
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

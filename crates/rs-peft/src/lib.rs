@@ -15,3 +15,8 @@ pub use experiment::ExperimentError;
 pub use run::RunError;
 
 pub use {deflect, eval, heads, peft_lora, rs_datasets, stable_diffusion, training, vit_backbone};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -54,3 +54,8 @@ pub use text::{TextEncoder, TextLayer};
 pub use tokenizer::{ClipTokenizer, PROMPT_LENGTH, Prompt};
 pub use unet::{DownBlock, MidBlock, TimeEmbedding, Unet, UpBlock, UpPath};
 pub use vae::{Posterior, Vae, VaeBlock, VaeDecoder, VaeEncoder, VaeMid};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

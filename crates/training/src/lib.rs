@@ -73,3 +73,8 @@ pub use optimizer::{AdamWConfig, OptimizerConfig, SgdConfig};
 pub use progress::{Clock, ConsoleProgress, Plan, Progress, StepReport};
 pub use schedule::{ScheduleConfig, ScheduleShape};
 pub use seed::derive_seed;
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

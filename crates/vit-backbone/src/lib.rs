@@ -83,3 +83,8 @@ pub use zoo::{
     Family, InputUnit, MeasuredErrors, Normalisation, Preset, Recognition, preset, presets,
     recognise, zoo_page,
 };
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
