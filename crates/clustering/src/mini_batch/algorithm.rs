@@ -62,17 +62,18 @@ impl<T: Scalar> MiniBatchState<T> {
         let table = Matrix::new(batch, self.dim)?;
         means(&table)?;
         check_weights(weights, table.rows())?;
-        Ok(self.learn(&table, weights)?)
+        Ok(self.learn(batch, weights)?)
     }
 
     /// [`MiniBatchState::step`] on a checked batch.
-    fn learn(&mut self, batch: &Matrix<'_, T>, weights: Option<&[f64]>) -> Result<f64, InputError> {
+    fn learn(&mut self, batch: &[T], weights: Option<&[f64]>) -> Result<f64, InputError> {
         let dim = self.dim;
+        let table = Matrix::new(batch, dim)?;
         let centres = Centres::new(&self.centres, dim);
         let chunks = over_blocks(
-            batch,
+            &table,
             &[],
-            Plan::new(batch.rows(), dim, 1),
+            Plan::new(table.rows(), dim, 1),
             |n| (Vec::with_capacity(n), Found::default()),
             |(labels, found): &mut (Vec<u32>, Found<T>), _, block: &[T]| {
                 centres.nearest(block, dim, found);
@@ -86,21 +87,21 @@ impl<T: Scalar> MiniBatchState<T> {
         for (row, label) in labels.enumerate() {
             members[label as usize].push(row);
         }
-        let learned: Vec<Result<f64, InputError>> = self
+        let learned: Vec<f64> = self
             .centres
             .par_chunks_exact_mut(dim)
             .zip(&mut self.seen)
             .zip(&members)
             .map_init(
-                || (vec![0.0; dim], vec![T::default(); dim]),
-                |(sum, row), ((centre, seen), members)| {
+                || vec![0.0; dim],
+                |sum, ((centre, seen), members)| {
                     sum.fill(0.0);
                     let (mut mass, mut inertia) = (0.0, 0.0);
                     for &index in members {
-                        batch.read(index, row)?;
+                        let row = &batch[index * dim..(index + 1) * dim];
                         let weight = weights.map_or(1.0, |w| w[index]);
                         wide(|| {
-                            for (s, x) in sum.iter_mut().zip(row.iter()) {
+                            for (s, x) in sum.iter_mut().zip(row) {
                                 *s += weight * x.to_f64();
                             }
                             inertia += weight * squared_distance(row, centre);
@@ -116,11 +117,11 @@ impl<T: Scalar> MiniBatchState<T> {
                         });
                         *seen = total;
                     }
-                    Ok(inertia)
+                    inertia
                 },
             )
             .collect();
-        learned.into_iter().sum()
+        Ok(learned.into_iter().sum())
     }
 
     /// Centres that have seen less than `ratio` of the busiest one's rows go to random rows of the batch, at most as many as half
@@ -226,7 +227,7 @@ impl<T: Scalar> ValidMiniBatch<T> {
             let drawn_weights: Option<Vec<f64>> =
                 weights.map(|w| drawn.iter().map(|&i| w[i]).collect());
             let before = state.centres.clone();
-            let inertia = state.learn(&Matrix::new(&batch, dim)?, drawn_weights.as_deref())?;
+            let inertia = state.learn(&batch, drawn_weights.as_deref())?;
             since_reassignment += batch_rows;
             let due = state.seen.contains(&0.0)
                 || since_reassignment >= params.clusters.saturating_mul(10);
