@@ -4,6 +4,7 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::{BackboneError, InitRule, LayerNorm, ParameterSource};
 
@@ -134,18 +135,20 @@ pub(crate) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32>
     // Tile by tile: a column of a large matrix would touch a line of the cache for every number.
     const TILE: usize = 32;
     let mut out = vec![0.0; values.len()];
-    for first_row in (0..rows).step_by(TILE) {
-        let end_row = (first_row + TILE).min(rows);
-        for first_column in (0..columns).step_by(TILE) {
-            for c in first_column..(first_column + TILE).min(columns) {
-                for (out, r) in out[c * rows + first_row..]
-                    .iter_mut()
-                    .zip(first_row..end_row)
-                {
-                    *out = values[r * columns + c];
+    if values.is_empty() {
+        return out;
+    }
+    let strips = out.par_chunks_mut(TILE * rows).enumerate();
+    strips.for_each(|(strip, out)| {
+        let first_column = strip * TILE;
+        for first_row in (0..rows).step_by(TILE) {
+            let end_row = (first_row + TILE).min(rows);
+            for (c, out) in out.chunks_exact_mut(rows).enumerate() {
+                for (out, r) in out[first_row..end_row].iter_mut().zip(first_row..) {
+                    *out = values[r * columns + first_column + c];
                 }
             }
         }
-    }
+    });
     out
 }
