@@ -13,7 +13,7 @@ mod validate;
 pub use catalog::{Catalog, Row};
 pub use config::{
     BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, ProbeConfig, Rendering,
-    Schedule, SplitConfig, TableConfig, TrainConfig,
+    PrefixCache, Schedule, SplitConfig, TableConfig, TrainConfig,
 };
 pub use detection::DetectionConfig;
 pub use error::ExperimentError;
