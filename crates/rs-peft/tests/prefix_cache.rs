@@ -15,7 +15,10 @@ fn root() -> PathBuf {
 /// LoRA on the given maps of the shipped backbone of eight blocks, without augmentation.
 fn row(targets: &[&str], cache_prefix: PrefixCache) -> Row {
     let catalog = Catalog::read(&root().join("experiments")).unwrap();
-    let mut row = catalog.find("deflect/small/synthetic/lora").unwrap().clone();
+    let mut row = catalog
+        .find("deflect/small/synthetic/lora")
+        .unwrap()
+        .clone();
     let lora = LoraConfig::new(4, 4.0, targets.iter().copied());
     row.experiment.method = Method::Weights(MethodConfig::Lora(lora));
     row.experiment.data.per_class = Some(3);
@@ -75,7 +78,11 @@ fn a_kept_prefix_changes_no_bit() {
         assert_eq!(found.parameters, plain.parameters);
     }
     // Half precision is another file, and near.
-    let half = run(&row(&targets, PrefixCache::F16), folder.path(), Some(shared.path()));
+    let half = run(
+        &row(&targets, PrefixCache::F16),
+        folder.path(),
+        Some(shared.path()),
+    );
     assert_eq!(kept(shared.path()).len(), 2);
     assert_ne!(half.result.curve, plain.result.curve);
     let losses = |output: &SeedOutput| -> Vec<f64> {
@@ -84,10 +91,17 @@ fn a_kept_prefix_changes_no_bit() {
     };
     assert_eq!((losses(&half).len(), losses(&plain).len()), (3, 3));
     for (found, wanted) in losses(&half).iter().zip(losses(&plain)) {
-        assert!((found - wanted).abs() < 1e-2 * wanted.abs(), "{found} {wanted}");
+        assert!(
+            (found - wanted).abs() < 1e-2 * wanted.abs(),
+            "{found} {wanted}"
+        );
     }
     // Another first block reads other tokens.
-    run(&row(&["blocks.6.attn.qkv"], PrefixCache::F32), folder.path(), Some(shared.path()));
+    run(
+        &row(&["blocks.6.attn.qkv"], PrefixCache::F32),
+        folder.path(),
+        Some(shared.path()),
+    );
     assert_eq!(kept(shared.path()).len(), 3);
     // A damaged file is made again.
     let damaged = &kept(shared.path())[0];
@@ -102,7 +116,11 @@ fn nothing_is_kept_where_the_first_block_is_adapted() {
     let folder = tempfile::tempdir().unwrap();
     let shared = tempfile::tempdir().unwrap();
     let everywhere = |kept| row(&["qkv"], kept);
-    let with = run(&everywhere(PrefixCache::F32), folder.path(), Some(shared.path()));
+    let with = run(
+        &everywhere(PrefixCache::F32),
+        folder.path(),
+        Some(shared.path()),
+    );
     assert!(kept(shared.path()).is_empty());
     let without = run(&everywhere(PrefixCache::Off), folder.path(), None);
     assert_eq!(with.result.curve, without.result.curve);
@@ -114,5 +132,8 @@ fn augmentation_and_a_kept_prefix_exclude_each_other() {
     row.experiment.train.augment = true;
     let error = row.experiment.validate(Path::new("test.toml")).unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("cache_prefix") && text.contains("augmentation"), "{text}");
+    assert!(
+        text.contains("cache_prefix") && text.contains("augmentation"),
+        "{text}"
+    );
 }

@@ -196,7 +196,12 @@ fn rows_on_disk_are_those_that_were_written() {
     );
     let (half, outcome) = stored(folder.path(), &key, Precision::F16).unwrap();
     assert_eq!(outcome, CacheOutcome::Computed);
-    for (found, wanted) in half.read(&[3, 1]).unwrap().iter().zip([1.0 / 3.0, 10.0, 60_000.0]) {
+    for (found, wanted) in half
+        .read(&[3, 1])
+        .unwrap()
+        .iter()
+        .zip([1.0 / 3.0, 10.0, 60_000.0])
+    {
         assert!((found - wanted).abs() <= wanted * 5e-4, "{found} {wanted}");
     }
     // Other programs read the file as safetensors.

@@ -102,7 +102,7 @@ fn about(name: &str) -> (&'static str, &'static str, Option<f64>) {
 }
 
 /// A time as a reader says it.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     if seconds < 1.0 {
         format!("{:.1} ms", 1e3 * seconds)
     } else {
@@ -186,6 +186,7 @@ pub(super) fn write(measured: &[Measured], update: bool, folder: &Path) -> anyho
         );
     }
     page += NOTES;
+    page += &super::growth::section(&super::growth::kept()?);
     let record = json!({ "machine": machine, "cases": measured });
     let record = serde_json::to_string_pretty(&record)? + "\n";
     let mut places = vec![

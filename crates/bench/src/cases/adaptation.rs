@@ -94,8 +94,14 @@ pub(super) const ADAPTATION: Case = Case {
             });
             let groups = vec![GroupConfig::all(1e-4)];
             let settings = FitConfig::new(epochs, 0, groups, ScheduleConfig::constant());
-            let outcome =
-                fit::<B, _, _, _>(model, &settings, &objective, &source, &device, Hooks::none())?;
+            let outcome = fit::<B, _, _, _>(
+                model,
+                &settings,
+                &objective,
+                &source,
+                &device,
+                Hooks::none(),
+            )?;
             Ok(outcome.curve.last_loss().unwrap_or(f64::NAN))
         }))
     },

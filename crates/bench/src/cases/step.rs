@@ -56,6 +56,7 @@ fn in_turns(setting: &Setting, work: fn(&Setting, Turns) -> anyhow::Result<()>) 
         folder: setting.folder.clone(),
         data: None,
         small: setting.small,
+        scale: setting.scale,
     };
     let worker = std::thread::spawn(move || work(&setting, Turns { wait, done }));
     let mut worker = Some(worker);
@@ -111,9 +112,10 @@ fn deflect(setting: &Setting, turns: Turns) -> anyhow::Result<()> {
     let device = Default::default();
     let config = base(setting);
     let vit = Vit::<B>::init(&config, 1, &device)?.no_grad();
-    let bands = WAVELENGTHS.iter().enumerate().map(|(i, &wavelength)| {
-        SpectralBand::optical(&format!("band {i}"), 3 + i, wavelength)
-    });
+    let bands = WAVELENGTHS
+        .iter()
+        .enumerate()
+        .map(|(i, &wavelength)| SpectralBand::optical(&format!("band {i}"), 3 + i, wavelength));
     let method = DeflectConfig::new(Spectrum::new(bands.collect()));
     let channels = 3 + WAVELENGTHS.len();
     let side = config.image_size;

@@ -73,7 +73,12 @@ impl ValidDbscan {
         };
         let enough = |neighbours: f64| neighbours >= self.0.min_samples;
         let core: Vec<bool> = match weights {
-            None => near.counts()?.into_iter().map(f64::from).map(enough).collect(),
+            None => near
+                .counts()?
+                .into_iter()
+                .map(f64::from)
+                .map(enough)
+                .collect(),
             Some(weights) => near.weights(weights)?.into_iter().map(enough).collect(),
         };
         let components = Components::new(n);

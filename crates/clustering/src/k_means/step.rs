@@ -4,9 +4,7 @@ use rayon::prelude::*;
 
 use super::errors::KMeansError;
 use crate::error::{InputError, check_weights};
-use crate::moments::{
-    add_row, means_and_norms, squared_distance, squared_norm, squared_norms,
-};
+use crate::moments::{add_row, means_and_norms, squared_distance, squared_norm, squared_norms};
 use crate::pass::{Plan, add_up, over_blocks};
 use crate::product::inner_products_with_columns;
 use crate::rows::RowSource;

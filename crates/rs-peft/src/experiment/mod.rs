@@ -12,8 +12,8 @@ mod validate;
 
 pub use catalog::{Catalog, Row};
 pub use config::{
-    BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, ProbeConfig, Rendering,
-    PrefixCache, Schedule, SplitConfig, TableConfig, TrainConfig,
+    BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, PrefixCache, ProbeConfig,
+    Rendering, Schedule, SplitConfig, TableConfig, TrainConfig,
 };
 pub use detection::DetectionConfig;
 pub use error::ExperimentError;

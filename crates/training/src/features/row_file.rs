@@ -177,8 +177,7 @@ impl RowWriter {
             .and_then(|()| self.file.flush())
             .map_err(TrainError::io("write", &self.path))?;
         let file = self.file.into_inner();
-        let file =
-            file.map_err(|e| TrainError::io("write", &self.path)(e.into_error()))?;
+        let file = file.map_err(|e| TrainError::io("write", &self.path)(e.into_error()))?;
         file.as_file()
             .sync_all()
             .map_err(TrainError::io("write", &self.path))?;
