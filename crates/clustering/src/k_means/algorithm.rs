@@ -4,10 +4,9 @@ use rand::RngCore;
 
 use super::errors::KMeansError;
 use super::init::Start;
+use super::nearest::{Centres, Found};
 use super::params::{KMeansParams, ValidKMeans};
-use super::step::{
-    Assignment, Centres, Found, Prepared, assign, inertia_of, nearest_and_inertia, new_centres,
-};
+use super::step::{Assignment, Prepared, assign, inertia_of, nearest_and_inertia, new_centres};
 use crate::error::InputError;
 use crate::moments::{means, squared_distance};
 use crate::pass::{Plan, over_blocks};
@@ -32,7 +31,7 @@ impl<T: Scalar> ValidKMeans<T> {
     ///
     /// `weights` has one number per row, finite, at least 0; none means 1 for every row. All randomness comes from `rng`, and the
     /// result does not depend on the number of threads. Cost per iteration: one matrix product of `[rows, dim]` and
-    /// `[dim, clusters]`; memory beyond the rows: about 30 bytes per row and 64 copies of the centres.
+    /// `[dim, clusters]`; memory beyond the rows: about 30 bytes per row and up to 64 copies of the centres.
     ///
     /// A cluster that loses all its rows takes the row that is farthest from its centre, as in scikit-learn.
     ///

@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::params::ValidMiniBatch;
 use crate::error::{InputError, check_weights, reserve};
-use crate::k_means::step::{Centres, Found, Prepared, nearest_and_inertia};
+use crate::k_means::nearest::{Centres, Found};
+use crate::k_means::step::{Prepared, nearest_and_inertia};
 use crate::k_means::{KMeans, KMeansError};
 use crate::moments::{means, squared_distance};
 use crate::pass::{Plan, over_blocks};
