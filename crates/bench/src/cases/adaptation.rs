@@ -15,7 +15,7 @@ use training::{
 use vit_backbone::{Pass, Pooling, Vit, pool};
 
 use super::transformer::base;
-use crate::case::{Case, Setting};
+use crate::case::Case;
 
 type B = Autodiff<Flex>;
 
