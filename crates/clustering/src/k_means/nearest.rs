@@ -95,8 +95,8 @@ fn least<T: Scalar>(products: &[T], norms: &[f64]) -> (u32, f64) {
         at += LANES;
     }
     let behind = products[at..].iter().zip(&norms[at..]);
-    let within = behind.map(|(&product, &norm)| score(product, norm));
-    let within = within.into_iter().position(|score| score == least);
+    let mut within = behind.map(|(&product, &norm)| score(product, norm));
+    let within = within.position(|score| score == least);
     // Without any number that compares, the first.
     (within.map_or(0, |within| at + within) as u32, least)
 }
