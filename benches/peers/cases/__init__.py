@@ -15,6 +15,7 @@ def later(module, function):
 CASES = {
     "vit_inference": later("transformer", "inference"),
     "lora_step": later("transformer", "lora_step"),
+    "adaptation": later("transformer", "adaptation"),
     "small_features": later("transformer", "features"),
     "mae_step": later("pretraining", "mae_step"),
     "k_means": later("clusters", "k_means"),
@@ -25,4 +26,5 @@ CASES = {
     "geotiff": later("images", "geotiff"),
     "jpeg": later("images", "jpeg"),
     "load_checkpoint": later("checkpoint", "loading"),
+    "load_unhashed": later("checkpoint", "loading"),
 }

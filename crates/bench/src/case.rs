@@ -10,12 +10,19 @@ pub(crate) struct Setting {
     pub(crate) data: Option<PathBuf>,
     /// Whether the case is to be small.
     pub(crate) small: bool,
+    /// How many times as many rows or images as the case has, where it can have more or fewer.
+    pub(crate) scale: f64,
 }
 
 impl Setting {
     /// `full`, or `small` when that is asked for.
     pub(crate) fn size(&self, full: usize, small: usize) -> usize {
         if self.small { small } else { full }
+    }
+
+    /// [`Setting::size`], scaled; at least 1.
+    pub(crate) fn count(&self, full: usize, small: usize) -> usize {
+        ((self.size(full, small) as f64 * self.scale).round() as usize).max(1)
     }
 
     /// The folder with real imagery.

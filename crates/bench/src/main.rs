@@ -34,6 +34,9 @@ struct Args {
     /// A size that takes a fraction of a second, for tests.
     #[arg(long)]
     small: bool,
+    /// How many times as many rows or images, for the cases that can have more or fewer.
+    #[arg(long, default_value_t = 1.0)]
+    scale: f64,
     /// Write the shared input and end.
     #[arg(long)]
     prepare: bool,
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         folder: args.folder,
         data: args.data,
         small: args.small,
+        scale: args.scale,
     };
     if args.prepare {
         return (case.prepare)(&setting);

@@ -62,7 +62,8 @@ fn every_case_answers() {
         check(name, &lines);
         // The same input gives the same result; a training step moves on.
         let (first, second) = (&lines[1]["value"], &lines[2]["value"]);
-        assert!(name == "lora_step" || first == second, "{name}: {lines:?}");
+        let moves_on = ["lora_step", "deflect_step"].contains(&name);
+        assert!(moves_on || first == second, "{name}: {lines:?}");
     }
 }
 

@@ -24,6 +24,7 @@ mod random;
 pub mod rows;
 mod scalar;
 pub mod scaler;
+mod vectors;
 
 pub use error::InputError;
 pub use scalar::Scalar;

@@ -4,6 +4,7 @@ use crate::error::InputError;
 use crate::pass::{Plan, add_up, over_blocks};
 use crate::rows::RowSource;
 use crate::scalar::Scalar;
+use crate::vectors::wide;
 
 /// Mean of every feature.
 ///
@@ -12,21 +13,43 @@ use crate::scalar::Scalar;
 pub(crate) fn means<T: Scalar, S: RowSource<T> + ?Sized>(
     source: &S,
 ) -> Result<Vec<f64>, InputError> {
+    Ok(sums_and(source, |_: &mut (), _| ())?.0)
+}
+
+/// Mean of every feature and squared length of every row, which is infinite where it overflows, in one pass.
+///
+/// # Errors
+/// As [`means`].
+pub(crate) fn means_and_norms<T: Scalar, S: RowSource<T> + ?Sized>(
+    source: &S,
+) -> Result<(Vec<f64>, Vec<f64>), InputError> {
+    let (means, norms) = sums_and(source, |norms: &mut Vec<f64>, row| {
+        norms.push(squared_norm(row));
+    })?;
+    Ok((means, norms.concat()))
+}
+
+/// Mean of every feature, and what `each` gathers from the rows of the chunks.
+fn sums_and<T: Scalar, S: RowSource<T> + ?Sized, A: Default + Send>(
+    source: &S,
+    each: impl Fn(&mut A, &[T]) + Sync,
+) -> Result<(Vec<f64>, Vec<A>), InputError> {
     let (rows, dim) = (source.rows(), source.dim());
     if rows == 0 || dim == 0 {
         return Err(InputError::Empty { rows, dim });
     }
-    let sums = over_blocks(
+    let chunks = over_blocks(
         source,
         &[],
         Plan::new(rows, dim, dim),
-        |_| vec![0.0; dim],
-        |sums: &mut Vec<f64>, first, block: &[T]| {
-            for row in block.chunks_exact(dim) {
-                for (sum, &x) in sums.iter_mut().zip(row) {
-                    *sum += x.to_f64();
+        |_| (vec![0.0; dim], A::default()),
+        |(sums, gathered): &mut (Vec<f64>, A), first, block: &[T]| {
+            wide(|| {
+                for row in block.chunks_exact(dim) {
+                    add_row(sums, row);
+                    each(gathered, row);
                 }
-            }
+            });
             // A number that is not finite leaves its mark in the sum, so the block is searched only then.
             if sums.iter().all(|s| s.is_finite()) {
                 return Ok(());
@@ -41,7 +64,17 @@ pub(crate) fn means<T: Scalar, S: RowSource<T> + ?Sized>(
             }
         },
     )?;
-    Ok(add_up(sums).into_iter().map(|s| s / rows as f64).collect())
+    let (sums, gathered): (Vec<_>, Vec<_>) = chunks.into_iter().unzip();
+    let means = add_up(sums).into_iter().map(|s| s / rows as f64);
+    Ok((means.collect(), gathered))
+}
+
+/// `sum += row`, in f64.
+#[inline(always)]
+pub(crate) fn add_row<T: Scalar>(sum: &mut [f64], row: &[T]) {
+    for (s, x) in sum.iter_mut().zip(row) {
+        *s += x.to_f64();
+    }
 }
 
 /// Variance of every feature, divided by the number of rows, by the two-pass formula with its correction term.
@@ -60,13 +93,16 @@ pub(crate) fn variances<T: Scalar, S: RowSource<T> + ?Sized>(
         |_| vec![0.0; 2 * dim],
         |sums: &mut Vec<f64>, first, block: &[T]| {
             let (squares, rest) = sums.split_at_mut(dim);
-            for row in block.chunks_exact(dim) {
-                for (j, &x) in row.iter().enumerate() {
-                    let d = x.to_f64() - means[j];
-                    squares[j] += d * d;
-                    rest[j] += d;
+            wide(|| {
+                for row in block.chunks_exact(dim) {
+                    let sums = squares.iter_mut().zip(rest.iter_mut());
+                    for ((square, rest), (&x, mean)) in sums.zip(row.iter().zip(means)) {
+                        let d = x.to_f64() - mean;
+                        *square += d * d;
+                        *rest += d;
+                    }
                 }
-            }
+            });
             if squares.iter().all(|s| s.is_finite()) {
                 Ok(())
             } else {
@@ -97,7 +133,7 @@ pub(crate) fn squared_norms<T: Scalar, S: RowSource<T> + ?Sized>(
         |_| Vec::new(),
         |norms: &mut Vec<f64>, first, block: &[T]| {
             for (i, row) in block.chunks_exact(dim).enumerate() {
-                let norm = squared_norm(row);
+                let norm = wide(|| squared_norm(row));
                 if norm.is_nan() || norm > T::LARGEST / 64.0 {
                     return Err(InputError::Range { row: first + i });
                 }
@@ -110,6 +146,7 @@ pub(crate) fn squared_norms<T: Scalar, S: RowSource<T> + ?Sized>(
 }
 
 /// `‖x‖²` in f64, eight partial sums so that it vectorises.
+#[inline(always)]
 pub(crate) fn squared_norm<T: Scalar>(x: &[T]) -> f64 {
     let mut lanes = [0.0; 8];
     let chunks = x.chunks_exact(8);
@@ -127,6 +164,7 @@ pub(crate) fn squared_norm<T: Scalar>(x: &[T]) -> f64 {
 }
 
 /// `‖x − y‖²` in f64 from the differences, exact to rounding however close the two are.
+#[inline(always)]
 pub(crate) fn squared_distance<T: Scalar>(x: &[T], y: &[T]) -> f64 {
     let mut lanes = [0.0; 8];
     let (xs, ys) = (x.chunks_exact(8), y.chunks_exact(8));

@@ -58,6 +58,26 @@ pub(crate) fn inner_products<T: Scalar>(left: &[T], right: &[T], dim: usize, out
     );
 }
 
+/// As [`inner_products`] with `right` transposed, `[dim, k]`: what many products have in common is then read in the order of memory.
+///
+/// # Panics
+/// When the lengths do not fit.
+pub(crate) fn inner_products_with_columns<T: Scalar>(
+    left: &[T],
+    right: &[T],
+    dim: usize,
+    out: &mut [T],
+) {
+    let n = left.len() / dim;
+    let k = right.len() / dim;
+    multiply(
+        View::new(left, n, dim),
+        View::new(right, dim, k),
+        out,
+        false,
+    );
+}
+
 /// `out += rowsᵀ rows` for `rows` of `[n, dim]` and `out` of `[dim, dim]`.
 ///
 /// # Panics
@@ -127,6 +147,9 @@ mod tests {
             let right = numbers(k * dim + 3)[3..].to_vec();
             let mut out = vec![f64::NAN; n * k];
             inner_products(&left, &right, dim, &mut out);
+            let columns: Vec<f64> = (0..dim * k).map(|i| right[i % k * dim + i / k]).collect();
+            let mut same = vec![f64::NAN; n * k];
+            inner_products_with_columns(&left, &columns, dim, &mut same);
             let narrow = |v: &[f64]| v.iter().map(|&x| x as f32).collect::<Vec<_>>();
             let mut single = vec![f32::NAN; n * k];
             inner_products(&narrow(&left), &narrow(&right), dim, &mut single);
@@ -136,6 +159,7 @@ mod tests {
                         .map(|d| left[i * dim + d] * right[j * dim + d])
                         .sum();
                     assert!((out[i * k + j] - wanted).abs() < 1e-12);
+                    assert!((same[i * k + j] - wanted).abs() < 1e-12);
                     assert!((f64::from(single[i * k + j]) - wanted).abs() < 1e-4);
                 }
             }

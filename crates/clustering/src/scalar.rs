@@ -44,14 +44,17 @@ impl Scalar for f32 {
     const EPSILON: f64 = f32::EPSILON as f64;
     const LARGEST: f64 = f32::MAX as f64;
 
+    #[inline(always)]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
 
+    #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as f32
     }
 
+    #[inline(always)]
     fn is_finite(self) -> bool {
         f32::is_finite(self)
     }
@@ -61,14 +64,17 @@ impl Scalar for f64 {
     const EPSILON: f64 = f64::EPSILON;
     const LARGEST: f64 = f64::MAX;
 
+    #[inline(always)]
     fn to_f64(self) -> f64 {
         self
     }
 
+    #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
     }
 
+    #[inline(always)]
     fn is_finite(self) -> bool {
         f64::is_finite(self)
     }

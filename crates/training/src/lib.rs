@@ -9,7 +9,7 @@
 //! - [`clip_scale`], [`global_norm`]: clipping by the norm over *all* gradients;
 //! - [`CheckpointPolicy`]: checkpoints that a killed run resumes from, bit-identical on the CPU backends;
 //! - [`Progress`], [`ConsoleProgress`]: progress with rate and time left; the clock is an argument;
-//! - [`extract`], [`FeatureCache`]: frozen features, computed once;
+//! - [`extract`], [`FeatureCache`]: frozen features, computed once; [`RowFile`]: those that need not fit into memory;
 //! - [`peak_rss_bytes`]: peak memory for run records.
 //!
 //! # Example
@@ -63,7 +63,9 @@ pub use checkpoint::CheckpointPolicy;
 pub use clip::{clip_scale, global_norm, scale_gradients};
 pub use curve::{Curve, EpochPoint};
 pub use error::{BoxError, TrainError};
-pub use features::{CacheKey, CacheOutcome, FeatureCache, FeatureMatrix, extract};
+pub use features::{
+    CacheKey, CacheOutcome, FeatureCache, FeatureMatrix, Precision, RowFile, RowWriter, extract,
+};
 pub use fit::{Best, EarlyStopping, FitConfig, FitOutcome, Hooks, Validate, fit};
 pub use groups::{GroupConfig, GroupCount, ParameterGroups, ParameterInfo};
 pub use memory::peak_rss_bytes;

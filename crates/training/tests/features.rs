@@ -5,7 +5,8 @@ mod common;
 use burn::tensor::{Tensor, TensorData};
 use common::Inner;
 use training::{
-    BoxError, CacheKey, CacheOutcome, FeatureCache, FeatureMatrix, TrainError, extract,
+    BoxError, CacheKey, CacheOutcome, FeatureCache, FeatureMatrix, Precision, RowFile, TrainError,
+    extract,
 };
 
 fn tensor(rows: usize, dim: usize, start: usize) -> Tensor<Inner, 2> {
@@ -150,4 +151,114 @@ fn a_cache_that_cannot_be_written_is_named() {
         FeatureCache::new(directory.path()).put(&CacheKey::new(), &lying),
         Err(TrainError::FeatureShape { .. })
     ));
+}
+
+/// Four rows of three numbers under a key, and whether they had to be computed.
+fn stored(
+    folder: &std::path::Path,
+    key: &CacheKey,
+    precision: Precision,
+) -> Result<(RowFile, CacheOutcome), TrainError> {
+    let cache = FeatureCache::new(folder);
+    cache.rows_or_compute(key, [4, 3], precision, |writer| {
+        writer.push(&[0.1, -0.0, 1e-42, 3.0, 4.0, 5.0])?;
+        writer.push(&[6.0, 7.0, 8.0, 1.0 / 3.0, 10.0, 60_000.0])
+    })
+}
+
+#[test]
+fn rows_on_disk_are_those_that_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = CacheKey::new().with("weights", "abc");
+    let (rows, outcome) = stored(folder.path(), &key, Precision::F32).unwrap();
+    assert_eq!(outcome, CacheOutcome::Computed);
+    assert_eq!((rows.rows(), rows.dim()), (4, 3));
+    let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let wanted = vec![1.0 / 3.0, 10.0, 60_000.0, 0.1, -0.0, 1e-42];
+    assert_eq!(bits(rows.read(&[3, 0]).unwrap()), bits(wanted));
+    assert!(matches!(
+        rows.read(&[1, 4]),
+        Err(TrainError::FeatureShape {
+            expected: 4,
+            found: 4,
+            ..
+        })
+    ));
+    assert_eq!(
+        stored(folder.path(), &key, Precision::F32).unwrap().1,
+        CacheOutcome::Hit
+    );
+    // Another key, or another precision, is another file.
+    let other = CacheKey::new().with("weights", "abd");
+    assert_eq!(
+        stored(folder.path(), &other, Precision::F32).unwrap().1,
+        CacheOutcome::Computed
+    );
+    let (half, outcome) = stored(folder.path(), &key, Precision::F16).unwrap();
+    assert_eq!(outcome, CacheOutcome::Computed);
+    for (found, wanted) in half
+        .read(&[3, 1])
+        .unwrap()
+        .iter()
+        .zip([1.0 / 3.0, 10.0, 60_000.0])
+    {
+        assert!((found - wanted).abs() <= wanted * 5e-4, "{found} {wanted}");
+    }
+    // Other programs read the file as safetensors.
+    let path = std::fs::read_dir(folder.path()).unwrap().next().unwrap();
+    let bytes = std::fs::read(path.unwrap().path()).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("rows").unwrap().shape(), [4, 3]);
+}
+
+#[test]
+fn damaged_rows_are_computed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = CacheKey::new();
+    stored(folder.path(), &key, Precision::F32).unwrap();
+    let path = std::fs::read_dir(folder.path()).unwrap().next().unwrap();
+    let path = path.unwrap().path();
+    let whole = std::fs::read(&path).unwrap();
+    let mut flipped = whole.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    let mut huge = whole.clone();
+    huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    let header = String::from_utf8_lossy(&whole).replace("[4,3]", "[5,3]");
+    for bad in [
+        flipped,
+        whole[..whole.len() - 4].to_vec(),
+        huge,
+        header.into_bytes(),
+    ] {
+        std::fs::write(&path, bad).unwrap();
+        let (rows, outcome) = stored(folder.path(), &key, Precision::F32).unwrap();
+        assert!(matches!(outcome, CacheOutcome::Replaced(_)), "{outcome:?}");
+        assert_eq!(rows.read(&[1]).unwrap(), [3.0, 4.0, 5.0]);
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_leave_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = FeatureCache::new(folder.path());
+    let write = |precision, tables: &[&[f32]]| {
+        cache.rows_or_compute(&CacheKey::new(), [2, 2], precision, |writer| {
+            tables.iter().try_for_each(|table| writer.push(table))
+        })
+    };
+    for tables in [
+        &[&[1.0, 2.0][..]][..],
+        &[&[1.0, 2.0, 3.0]],
+        &[&[0.0; 6]],
+        &[&[1.0, f32::NAN]],
+    ] {
+        assert!(write(Precision::F32, tables).is_err());
+    }
+    // Beyond the largest half.
+    let error = write(Precision::F16, &[&[1.0, 70_000.0, 0.0, 0.0]]).unwrap_err();
+    assert!(matches!(
+        error,
+        TrainError::NonFiniteFeature { row: 0, column: 1 }
+    ));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

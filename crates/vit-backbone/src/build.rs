@@ -4,6 +4,7 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use rayon::prelude::*;
 
 use crate::{BackboneError, InitRule, LayerNorm, ParameterSource};
 
@@ -131,21 +132,30 @@ impl<'a, B: Backend> Builder<'a, B> {
 
 /// Transposes a row-major matrix of `rows` by `columns`; PyTorch stores a linear weight `[out, in]`, burn `[in, out]`.
 pub(crate) fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    // Tile by tile: a column of a large matrix would touch a line of the cache for every number.
+    // Tile by tile, by way of a small buffer: where a row is a power of two long, the lines of a column all compete for one place of the
+    // cache, so every line of either matrix is touched in one go.
     const TILE: usize = 32;
     let mut out = vec![0.0; values.len()];
-    for first_row in (0..rows).step_by(TILE) {
-        let end_row = (first_row + TILE).min(rows);
-        for first_column in (0..columns).step_by(TILE) {
-            for c in first_column..(first_column + TILE).min(columns) {
-                for (out, r) in out[c * rows + first_row..]
-                    .iter_mut()
-                    .zip(first_row..end_row)
-                {
-                    *out = values[r * columns + c];
+    if values.is_empty() {
+        return out;
+    }
+    let strips = out.par_chunks_mut(TILE * rows).enumerate();
+    strips.for_each(|(strip, out)| {
+        let first_column = strip * TILE;
+        let width = out.len() / rows;
+        let mut tile = [[0.0; TILE]; TILE];
+        for first_row in (0..rows).step_by(TILE) {
+            let height = TILE.min(rows - first_row);
+            for r in 0..height {
+                let at = (first_row + r) * columns + first_column;
+                for (column, &value) in tile.iter_mut().zip(&values[at..at + width]) {
+                    column[r] = value;
                 }
             }
+            for (out, column) in out.chunks_exact_mut(rows).zip(&tile) {
+                out[first_row..first_row + height].copy_from_slice(&column[..height]);
+            }
         }
-    }
+    });
     out
 }

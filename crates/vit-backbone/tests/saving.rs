@@ -190,3 +190,54 @@ fn a_failed_save_leaves_the_old_file() {
         assert!(error.to_string().contains("writing failed"), "{error}");
     }
 }
+
+#[test]
+fn tensors_larger_than_a_part_are_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = VitConfig {
+        image_size: 8,
+        patch_size: 4,
+        dim: 260,
+        depth: 1,
+        heads: 2,
+        mlp_dim: 1030,
+        ..VitConfig::default()
+    };
+    let vit = Vit::<Flex>::init(&config, 7, &Default::default()).unwrap();
+    let path = folder.path().join("large.safetensors");
+    let saved = save_vit(&vit, &config, &path, Dtype::F32, &BTreeMap::new()).unwrap();
+    let load = |skip_hash| {
+        let options = LoadOptions {
+            skip_hash,
+            ..LoadOptions::default()
+        };
+        load_vit::<Flex>(&path, None, &options, &Default::default())
+    };
+    let (hashed, report) = load(false).unwrap();
+    assert_eq!(report.sha256, saved.sha256);
+    assert_eq!(fingerprint(&hashed), fingerprint(&vit));
+    let (unhashed, report) = load(true).unwrap();
+    assert_eq!(report.sha256, "");
+    assert!(report.to_string().contains("not hashed"), "{report}");
+    assert_eq!(fingerprint(&unhashed), fingerprint(&vit));
+    // A number that is not finite is found in any part.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..header]).unwrap();
+    let place = &header["blocks.0.mlp.fc1.weight"]["data_offsets"];
+    let end = bytes.len() - header_rest(&header, place);
+    bytes[end - 4..end].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+    let error = load(true).unwrap_err().to_string();
+    assert!(
+        error.contains("fc1.weight") && error.contains("NaN"),
+        "{error}"
+    );
+}
+
+/// Bytes behind the end of a tensor.
+fn header_rest(header: &serde_json::Value, place: &serde_json::Value) -> usize {
+    let ends = header.as_object().unwrap().values();
+    let last = ends.filter_map(|tensor| tensor["data_offsets"][1].as_u64());
+    (last.max().unwrap() - place[1].as_u64().unwrap()) as usize
+}

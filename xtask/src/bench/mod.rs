@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: every case beside its peer in one run, taking turns; medians and their ratio as a page and as JSON.
 
+mod growth;
 mod page;
 mod program;
 
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// Sizes that take a fraction of a second, to try things out.
     #[arg(long)]
     small: bool,
+    /// Measure how time and memory of our own grow with the input, and keep that for the page, instead of the table.
+    #[arg(long, conflicts_with_all = ["peer", "python", "small"])]
+    growth: bool,
     /// Write docs/performance.md and results/bench.json; otherwise both go to target/bench only.
     #[arg(long)]
     update: bool,
@@ -84,6 +88,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let python = python(args)?;
     let folder = target.join("bench");
     std::fs::create_dir_all(&folder)?;
+    if args.growth {
+        let part = args.only.as_deref().unwrap_or_default();
+        let grown = growth::measure(&ours, &folder, part, args.rounds, args.threads)?;
+        growth::keep(&grown, args.update, &folder)?;
+        print!("{}", growth::section(&grown));
+        return Ok(());
+    }
     let list = Command::new(&ours)
         .arg("list")
         .output()

@@ -9,7 +9,7 @@ use super::{Measured, Times};
 use crate::workspace::{replace, root};
 
 /// What a case is, its peer, and the ratio of times that it is to reach.
-const CASES: [(&str, &str, &str, Option<f64>); 13] = [
+const CASES: [(&str, &str, &str, Option<f64>); 16] = [
     (
         "vit_inference",
         "ViT-B/16 at 224, batch 8, f32: forward pass",
@@ -21,6 +21,18 @@ const CASES: [(&str, &str, &str, Option<f64>); 13] = [
         "the same: training step of LoRA r 8 on qkv and a head, AdamW",
         "PyTorch, timm, peft",
         Some(1.3),
+    ),
+    (
+        "deflect_step",
+        "the same step of DEFLECT, which reads 13 bands",
+        "-",
+        None,
+    ),
+    (
+        "adaptation",
+        "20 epochs over 16 images, LoRA r 8 on qkv of the last four blocks; ours keeps what the frozen blocks make of an image",
+        "PyTorch, timm, peft",
+        Some(5.0),
     ),
     (
         "small_features",
@@ -72,8 +84,17 @@ const CASES: [(&str, &str, &str, Option<f64>); 13] = [
         "safetensors, timm",
         Some(1.0),
     ),
+    (
+        "load_unhashed",
+        "the same without the hash",
+        "safetensors, timm",
+        Some(1.0),
+    ),
     ("start_up", "`rs-peft --help`", "-", None),
 ];
+
+/// What the table cannot say, kept with what writes it.
+const NOTES: &str = include_str!("notes.md");
 
 fn about(name: &str) -> (&'static str, &'static str, Option<f64>) {
     let found = CASES.iter().find(|case| case.0 == name);
@@ -81,7 +102,7 @@ fn about(name: &str) -> (&'static str, &'static str, Option<f64>) {
 }
 
 /// A time as a reader says it.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     if seconds < 1.0 {
         format!("{:.1} ms", 1e3 * seconds)
     } else {
@@ -158,6 +179,14 @@ pub(super) fn write(measured: &[Measured], update: bool, folder: &Path) -> anyho
         "\n{rounds} rounds, {} threads. Written by `cargo xtask bench --peer --data DIR --update`.\n",
         measured[0].threads
     );
+    if let Some(ratio) = deflect_over_lora(measured) {
+        let _ = write!(
+            page,
+            "\nA training step of DEFLECT takes {ratio:.2} times as long as one of LoRA; the aim is at most 1.6.\n"
+        );
+    }
+    page += NOTES;
+    page += &super::growth::section(&super::growth::kept()?);
     let record = json!({ "machine": machine, "cases": measured });
     let record = serde_json::to_string_pretty(&record)? + "\n";
     let mut places = vec![
@@ -172,6 +201,15 @@ pub(super) fn write(measured: &[Measured], update: bool, folder: &Path) -> anyho
         replace(&path, text)?;
     }
     Ok(())
+}
+
+/// Time of a DEFLECT step over that of a LoRA step, where both were measured.
+fn deflect_over_lora(measured: &[Measured]) -> Option<f64> {
+    let median = |name: &str| {
+        let found = measured.iter().find(|case| case.name == name);
+        found.map(|case| case.ours.median())
+    };
+    Some(median("deflect_step")? / median("lora_step")?)
 }
 
 /// Processor, cores and memory, as far as the system says.

@@ -9,7 +9,7 @@ use crate::case::{Case, Setting};
 
 /// N = 10,000, d = 32.
 fn prepare(setting: &Setting) -> anyhow::Result<()> {
-    let rows = setting.size(10_000, 300);
+    let rows = setting.count(10_000, 300);
     write_blobs(&setting.folder.join("density.npy"), rows, 32, 12)
 }
 

@@ -16,7 +16,7 @@ pub(super) const LLOYD: Case = Case {
     prepare: |s| {
         write_blobs(
             &s.folder.join("k_means.npy"),
-            s.size(50_000, 500),
+            s.count(50_000, 500),
             s.size(1024, 16),
             100,
         )

@@ -1,5 +1,6 @@
 //! One file per kind of work; the cases by name.
 
+mod adaptation;
 mod checkpoint;
 mod density;
 mod images;
@@ -12,9 +13,11 @@ mod transformer;
 use crate::case::Case;
 
 /// Every case, in the order of the table.
-pub(crate) const ALL: [Case; 13] = [
+pub(crate) const ALL: [Case; 16] = [
     transformer::INFERENCE,
     step::LORA,
+    step::DEFLECT,
+    adaptation::ADAPTATION,
     transformer::FEATURES,
     pretraining::MAE,
     k_means::LLOYD,
@@ -25,5 +28,6 @@ pub(crate) const ALL: [Case; 13] = [
     images::GEOTIFF,
     images::JPEG,
     checkpoint::LOADING,
+    checkpoint::UNHASHED,
     checkpoint::START_UP,
 ];

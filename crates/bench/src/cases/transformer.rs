@@ -12,7 +12,7 @@ pub(super) const INFERENCE: Case = Case {
     prepare: |_| Ok(()),
     start: |setting| {
         let config = base(setting);
-        forward(&config, setting.size(8, 2))
+        forward(&config, setting.count(8, 2))
     },
 };
 

@@ -6,10 +6,10 @@ use super::assignment::assign_at_least;
 use super::params::{AssignmentCost, ValidConstrained};
 use crate::error::{InputError, reserve};
 use crate::k_means::algorithm::best_of_starts;
-use crate::k_means::step::{Centres, Prepared, sums_of};
+use crate::k_means::nearest::Centres;
+use crate::k_means::step::{Prepared, inertia_of, sums_of};
 use crate::k_means::{KMeans, KMeansError};
 use crate::pass::{Plan, over_blocks};
-use crate::product::inner_products;
 use crate::rows::RowSource;
 use crate::scalar::Scalar;
 
@@ -32,10 +32,17 @@ impl<T: Scalar> ValidConstrained<T> {
         let min_size = self.0.min_size.resolve(rows.rows(), params.clusters)?;
         let rows = Prepared::new(rows, weights)?;
         rows.check_clusters(params.clusters)?;
-        best_of_starts(params, &rows, false, rng, |centres| {
+        let labels = |centres: &[T]| -> Result<Vec<u32>, KMeansError> {
             let costs = costs(&rows, centres, self.0.cost)?;
-            let labels = assign_at_least(&costs, params.clusters, min_size)?;
-            Ok(sums_of(&rows, &labels, centres)?)
+            assign_at_least(&costs, params.clusters, min_size)
+        };
+        let last = |centres: &[T]| {
+            let labels = labels(centres)?;
+            let inertia = inertia_of(&rows, &labels, centres)?;
+            Ok((labels, inertia))
+        };
+        best_of_starts(params, &rows, false, rng, last, |centres| {
+            Ok(sums_of(&rows, &labels(centres)?, centres)?)
         })
     }
 }
@@ -64,9 +71,7 @@ fn costs<T: Scalar, S: RowSource<T> + ?Sized>(
         Plan::new(rows.rows(), dim, 1),
         |_| (Vec::new(), Vec::new()),
         |(costs, products): &mut (Vec<T>, Vec<T>), first, block: &[T]| {
-            let n = block.len() / dim;
-            products.resize(n * k, T::default());
-            inner_products(block, centres, dim, products);
+            prepared.products(block, dim, products);
             for (i, row) in products.chunks_exact(k).enumerate() {
                 let weight = rows.weight(first + i);
                 for (&product, &norm) in row.iter().zip(&prepared.norms) {

@@ -4,8 +4,9 @@ use rand::RngCore;
 
 use super::errors::KMeansError;
 use super::init::Start;
+use super::nearest::{Centres, Found};
 use super::params::{KMeansParams, ValidKMeans};
-use super::step::{Assignment, Centres, Prepared, assign, new_centres, sums_of};
+use super::step::{Assignment, Prepared, assign, inertia_of, nearest_and_inertia, new_centres};
 use crate::error::InputError;
 use crate::moments::{means, squared_distance};
 use crate::pass::{Plan, over_blocks};
@@ -30,7 +31,7 @@ impl<T: Scalar> ValidKMeans<T> {
     ///
     /// `weights` has one number per row, finite, at least 0; none means 1 for every row. All randomness comes from `rng`, and the
     /// result does not depend on the number of threads. Cost per iteration: one matrix product of `[rows, dim]` and
-    /// `[dim, clusters]`; memory beyond the rows: about 30 bytes per row and 64 copies of the centres.
+    /// `[dim, clusters]`; memory beyond the rows: about 30 bytes per row and up to 64 copies of the centres.
     ///
     /// A cluster that loses all its rows takes the row that is farthest from its centre, as in scikit-learn.
     ///
@@ -46,18 +47,21 @@ impl<T: Scalar> ValidKMeans<T> {
         let params = &self.0;
         let rows = Prepared::new(rows, weights)?;
         rows.check_clusters(params.clusters)?;
-        best_of_starts(params, &rows, true, rng, |centres| {
+        let last = |centres: &[T]| Ok(nearest_and_inertia(&rows, centres)?);
+        best_of_starts(params, &rows, true, rng, last, |centres| {
             Ok(assign(&rows, centres)?)
         })
     }
 }
 
-/// Alternates from as many starts as the parameters ask for; the run of least inertia.
+/// Alternates from as many starts as the parameters ask for; the run of least inertia. `assign` gives labels and sums, `last` the labels
+/// around the final centres and their inertia.
 pub(crate) fn best_of_starts<T: Scalar, S: RowSource<T> + ?Sized>(
     params: &KMeansParams<T>,
     rows: &Prepared<'_, T, S>,
     relocate: bool,
     rng: &mut impl RngCore,
+    last: impl Fn(&[T]) -> Result<(Vec<u32>, f64), KMeansError>,
     assign: impl Fn(&[T]) -> Result<Assignment, KMeansError>,
 ) -> Result<KMeans<T>, KMeansError> {
     let mut best: Option<KMeans<T>> = None;
@@ -69,6 +73,7 @@ pub(crate) fn best_of_starts<T: Scalar, S: RowSource<T> + ?Sized>(
             params.max_iterations,
             params.tolerance,
             relocate,
+            &last,
             &assign,
         )?;
         if best.as_ref().is_none_or(|b| run.inertia < b.inertia) {
@@ -97,6 +102,7 @@ fn alternate<T: Scalar, S: RowSource<T> + ?Sized>(
     max_iterations: usize,
     tolerance: f64,
     relocate: bool,
+    last: impl Fn(&[T]) -> Result<(Vec<u32>, f64), KMeansError>,
     assign: impl Fn(&[T]) -> Result<Assignment, KMeansError>,
 ) -> Result<KMeans<T>, KMeansError> {
     let mut history = Vec::new();
@@ -116,11 +122,13 @@ fn alternate<T: Scalar, S: RowSource<T> + ?Sized>(
         labels = Some(assignment.labels);
     }
     // Labels that have not changed are those of the centres already; otherwise the centres have moved since.
-    let labels = match labels {
-        Some(labels) if settled => labels,
-        _ => assign(&centres)?.labels,
+    let (labels, inertia) = match labels {
+        Some(labels) if settled => {
+            let inertia = inertia_of(rows, &labels, &centres)?;
+            (labels, inertia)
+        }
+        _ => last(&centres)?,
     };
-    let inertia = sums_of(rows, &labels, &centres)?.inertia;
     history.push(inertia);
     Ok(KMeans {
         centres: rows.unshifted(&centres),
@@ -207,11 +215,10 @@ impl<T: Scalar> KMeans<T> {
             rows,
             &shift,
             Plan::new(rows.rows(), self.dim, 1),
-            |n| (Vec::with_capacity(n), Vec::new()),
-            |(labels, products): &mut (Vec<u32>, Vec<T>), _, block: &[T]| {
-                centres.nearest(block, self.dim, products, |_, label, _| {
-                    labels.push(label as u32);
-                });
+            |n| (Vec::with_capacity(n), Found::default()),
+            |(labels, found): &mut (Vec<u32>, Found<T>), _, block: &[T]| {
+                centres.nearest(block, self.dim, found);
+                labels.extend_from_slice(&found.labels);
                 Ok::<_, InputError>(())
             },
         )?;

@@ -100,12 +100,7 @@ impl<T: Scalar> Start<T> {
                     T::default(),
                     "draw fewer rows",
                 )?;
-                rows.source.gather(&drawn, &mut part)?;
-                for row in part.chunks_exact_mut(dim) {
-                    for (x, &s) in row.iter_mut().zip(&rows.shift) {
-                        *x = *x - s;
-                    }
-                }
+                rows.gather(&drawn, &mut part)?;
                 let weights = rows
                     .weights
                     .map(|w| drawn.iter().map(|&i| w[i]).collect::<Vec<_>>());

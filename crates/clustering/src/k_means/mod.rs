@@ -3,6 +3,7 @@
 pub(crate) mod algorithm;
 mod errors;
 pub(crate) mod init;
+pub(crate) mod nearest;
 pub(crate) mod params;
 pub(crate) mod step;
 

@@ -1,15 +1,19 @@
 //! What all forms of k-means share: prepared rows, the nearest centre of every row, new centres from labels.
 
+use rayon::prelude::*;
+
 use super::errors::KMeansError;
+use super::nearest::{Centres, Found};
 use crate::error::{InputError, check_weights};
-use crate::moments::{means, squared_distance, squared_norm, squared_norms, variances};
+use crate::moments::{add_row, means_and_norms, squared_distance, squared_norm, squared_norms};
 use crate::pass::{Plan, add_up, over_blocks};
-use crate::product::inner_products;
 use crate::rows::RowSource;
 use crate::scalar::Scalar;
+use crate::vectors::wide;
 
-/// Rows with what is computed about them once. All centres inside the algorithms are relative to `shift`, the mean of the rows:
-/// distances by the binomial formula lose digits with the distance from the origin.
+/// Rows with what is computed about them once. All centres inside the algorithms are relative to `shift`: distances by the binomial
+/// formula lose digits with the distance from the origin, so it is the mean of the rows, or 0 where that lies within their
+/// spread already (which costs half a digit at most, and saves a copy of the rows in every pass).
 pub(crate) struct Prepared<'a, T, S: ?Sized> {
     pub(crate) source: &'a S,
     pub(crate) weights: Option<&'a [f64]>,
@@ -25,16 +29,29 @@ pub(crate) struct Prepared<'a, T, S: ?Sized> {
 impl<'a, T: Scalar, S: RowSource<T> + ?Sized> Prepared<'a, T, S> {
     /// Checks rows and weights.
     pub(crate) fn new(source: &'a S, weights: Option<&'a [f64]>) -> Result<Self, InputError> {
-        let means = means(source)?;
+        let (means, lengths) = means_and_norms(source)?;
         check_weights(weights, source.rows())?;
-        let variances = variances(source, &means)?;
-        let shift: Vec<T> = means.iter().map(|&m| T::from_f64(m)).collect();
-        let norms = squared_norms(source, &shift)?;
+        let n = lengths.len() as f64;
+        let mean_of = |numbers: &[f64]| numbers.iter().sum::<f64>() / n;
+        let offset = squared_norm(&means);
+        let largest = lengths.iter().copied().fold(0.0, f64::max);
+        // Squares that overflow may not do so relative to the mean.
+        let central = largest <= T::LARGEST / 64.0 && offset <= mean_of(&lengths) - offset;
+        let (shift, norms) = if central {
+            (vec![T::default(); means.len()], lengths)
+        } else {
+            let shift: Vec<T> = means.iter().map(|&m| T::from_f64(m)).collect();
+            let norms = squared_norms(source, &shift)?;
+            (shift, norms)
+        };
+        let left = means.iter().zip(&shift).map(|(m, s)| m - s.to_f64());
+        let left: f64 = left.map(|d| d * d).sum();
+        let variance = (mean_of(&norms) - left).max(0.0) / means.len() as f64;
         let longest = norms.iter().copied().fold(0.0, f64::max) + squared_norm(&shift);
         Ok(Self {
             source,
             weights,
-            variance: variances.iter().sum::<f64>() / variances.len() as f64,
+            variance,
             negligible: longest * (16.0 * T::EPSILON) * (16.0 * T::EPSILON),
             shift,
             norms,
@@ -79,6 +96,24 @@ impl<'a, T: Scalar, S: RowSource<T> + ?Sized> Prepared<'a, T, S> {
         Ok(row)
     }
 
+    /// Rows in the order of `indices`, shifted, `[indices, dim]`.
+    pub(crate) fn gather(&self, indices: &[usize], out: &mut [T]) -> Result<(), InputError> {
+        let parts = indices.par_chunks(GATHERED);
+        let parts = parts.zip(out.par_chunks_mut(GATHERED * self.dim()));
+        let results: Vec<Result<(), InputError>> = parts
+            .map(|(indices, out)| {
+                self.source.gather(indices, out)?;
+                for row in out.chunks_exact_mut(self.dim()) {
+                    for (x, &s) in row.iter_mut().zip(&self.shift) {
+                        *x = *x - s;
+                    }
+                }
+                Ok(())
+            })
+            .collect();
+        results.into_iter().collect()
+    }
+
     pub(crate) fn shifted(&self, centres: &[T]) -> Vec<T> {
         self.moved(centres, |x, s| x - s)
     }
@@ -108,50 +143,13 @@ pub(crate) struct Assignment {
     pub(crate) inertia: f64,
 }
 
-/// Centres as the product needs them.
-pub(crate) struct Centres<'a, T> {
-    pub(crate) values: &'a [T],
-    pub(crate) norms: Vec<f64>,
-}
-
-impl<'a, T: Scalar> Centres<'a, T> {
-    pub(crate) fn new(values: &'a [T], dim: usize) -> Self {
-        Self {
-            values,
-            norms: values.chunks_exact(dim).map(squared_norm).collect(),
-        }
-    }
-
-    /// The nearest centre to every row of a block and `‖μ‖² − 2 x·μ` there. Of equally near centres the first.
-    pub(crate) fn nearest(
-        &self,
-        block: &[T],
-        dim: usize,
-        products: &mut Vec<T>,
-        mut found: impl FnMut(usize, usize, f64),
-    ) {
-        let k = self.norms.len();
-        let rows = block.len() / dim;
-        products.resize(rows * k, T::default());
-        inner_products(block, self.values, dim, products);
-        for (i, row) in products.chunks_exact(k).enumerate() {
-            let (mut best, mut least) = (0, f64::INFINITY);
-            for (j, (&product, &norm)) in row.iter().zip(&self.norms).enumerate() {
-                let score = norm - 2.0 * product.to_f64();
-                if score < least {
-                    (best, least) = (j, score);
-                }
-            }
-            found(i, best, least);
-        }
-    }
-}
-
+/// Rows that a thread gathers at a time.
+const GATHERED: usize = 64;
 struct ChunkSums<T> {
     labels: Vec<u32>,
     /// Sums of rows, then weights, then the inertia.
     sums: Vec<f64>,
-    products: Vec<T>,
+    found: Found<T>,
 }
 
 /// Assigns every row to its nearest centre.
@@ -161,11 +159,11 @@ pub(crate) fn assign<T: Scalar, S: RowSource<T> + ?Sized>(
 ) -> Result<Assignment, InputError> {
     let dim = rows.dim();
     let centres = Centres::new(centres, dim);
-    let k = centres.norms.len();
-    accumulate(rows, k, |block, first, products, record| {
-        centres.nearest(block, dim, products, |i, label, score| {
-            record(i, label, (rows.norms[first + i] + score).max(0.0));
-        });
+    accumulate(rows, centres.norms.len(), |block, first, found| {
+        centres.nearest(block, dim, found);
+        for (score, norm) in found.scores.iter_mut().zip(&rows.norms[first..]) {
+            *score = (norm + *score).max(0.0);
+        }
     })
 }
 
@@ -176,20 +174,87 @@ pub(crate) fn sums_of<T: Scalar, S: RowSource<T> + ?Sized>(
     centres: &[T],
 ) -> Result<Assignment, InputError> {
     let dim = rows.dim();
-    accumulate(rows, centres.len() / dim, |block, first, _, record| {
-        for (i, row) in block.chunks_exact(dim).enumerate() {
-            let label = labels[first + i] as usize;
-            let centre = &centres[label * dim..(label + 1) * dim];
-            record(i, label, squared_distance(row, centre));
-        }
+    accumulate(rows, centres.len() / dim, |block, first, found| {
+        found.labels.clear();
+        let of_block = &labels[first..first + block.len() / dim];
+        found.labels.extend_from_slice(of_block);
+        distances(block, of_block, centres, dim, &mut found.scores);
     })
 }
 
-/// One pass that labels rows and adds them up; `label` calls its last argument once per row with position, label, squared distance.
+/// Squared distances of rows to the centres of their labels, from exact differences.
+fn distances<T: Scalar>(
+    block: &[T],
+    labels: &[u32],
+    centres: &[T],
+    dim: usize,
+    out: &mut Vec<f64>,
+) {
+    out.clear();
+    wide(|| {
+        for (row, &label) in block.chunks_exact(dim).zip(labels) {
+            let at = label as usize * dim;
+            out.push(squared_distance(row, &centres[at..at + dim]));
+        }
+    });
+}
+
+/// The nearest centre to every row, and the inertia around them from exact differences.
+pub(crate) fn nearest_and_inertia<T: Scalar, S: RowSource<T> + ?Sized>(
+    rows: &Prepared<'_, T, S>,
+    values: &[T],
+) -> Result<(Vec<u32>, f64), InputError> {
+    let dim = rows.dim();
+    let centres = Centres::new(values, dim);
+    let chunks = over_blocks(
+        rows.source,
+        &rows.shift,
+        Plan::new(rows.rows(), dim, 1),
+        |n| (Vec::with_capacity(n), 0.0, Found::default()),
+        |(labels, inertia, found): &mut (Vec<u32>, f64, Found<T>), first, block: &[T]| {
+            centres.nearest(block, dim, found);
+            distances(block, &found.labels, values, dim, &mut found.scores);
+            for (i, distance) in found.scores.iter().enumerate() {
+                *inertia += rows.weight(first + i) * distance;
+            }
+            labels.extend_from_slice(&found.labels);
+            Ok::<_, InputError>(())
+        },
+    )?;
+    let inertia = chunks.iter().map(|chunk| chunk.1).sum();
+    let labels = chunks.into_iter().flat_map(|chunk| chunk.0).collect();
+    Ok((labels, inertia))
+}
+
+/// The inertia of `labels` around `centres`, from exact differences.
+pub(crate) fn inertia_of<T: Scalar, S: RowSource<T> + ?Sized>(
+    rows: &Prepared<'_, T, S>,
+    labels: &[u32],
+    centres: &[T],
+) -> Result<f64, InputError> {
+    let dim = rows.dim();
+    let chunks = over_blocks(
+        rows.source,
+        &rows.shift,
+        Plan::new(rows.rows(), dim, 1),
+        |_| (0.0, Vec::new()),
+        |(inertia, scores): &mut (f64, Vec<f64>), first, block: &[T]| {
+            let of_block = &labels[first..first + block.len() / dim];
+            distances(block, of_block, centres, dim, scores);
+            for (i, distance) in scores.iter().enumerate() {
+                *inertia += rows.weight(first + i) * distance;
+            }
+            Ok::<_, InputError>(())
+        },
+    )?;
+    Ok(chunks.iter().map(|chunk| chunk.0).sum())
+}
+
+/// One pass that labels rows and adds them up; `label` fills in labels and squared distances of a block.
 fn accumulate<T: Scalar, S: RowSource<T> + ?Sized>(
     rows: &Prepared<'_, T, S>,
     k: usize,
-    label: impl Fn(&[T], usize, &mut Vec<T>, &mut dyn FnMut(usize, usize, f64)) + Sync,
+    label: impl Fn(&[T], usize, &mut Found<T>) + Sync,
 ) -> Result<Assignment, InputError> {
     let dim = rows.dim();
     let size = k * dim + k + 1;
@@ -200,31 +265,28 @@ fn accumulate<T: Scalar, S: RowSource<T> + ?Sized>(
         |n| ChunkSums {
             labels: Vec::with_capacity(n),
             sums: vec![0.0; size],
-            products: Vec::new(),
+            found: Found::default(),
         },
         |chunk: &mut ChunkSums<T>, first, block: &[T]| {
-            let ChunkSums {
-                labels,
-                sums,
-                products,
-            } = chunk;
-            label(block, first, products, &mut |i, label, distance| {
-                labels.push(label as u32);
-                let weight = rows.weight(first + i);
-                let row = &block[i * dim..(i + 1) * dim];
-                let sum = &mut sums[label * dim..(label + 1) * dim];
-                if weight == 1.0 {
-                    for (s, x) in sum.iter_mut().zip(row) {
-                        *s += x.to_f64();
+            label(block, first, &mut chunk.found);
+            let Found { labels, scores, .. } = &chunk.found;
+            wide(|| {
+                for (i, row) in block.chunks_exact(dim).enumerate() {
+                    let label = labels[i] as usize;
+                    let weight = rows.weight(first + i);
+                    let sum = &mut chunk.sums[label * dim..(label + 1) * dim];
+                    if weight == 1.0 {
+                        add_row(sum, row);
+                    } else {
+                        for (s, x) in sum.iter_mut().zip(row) {
+                            *s += weight * x.to_f64();
+                        }
                     }
-                } else {
-                    for (s, x) in sum.iter_mut().zip(row) {
-                        *s += weight * x.to_f64();
-                    }
+                    chunk.sums[k * dim + label] += weight;
+                    chunk.sums[size - 1] += weight * scores[i];
                 }
-                sums[k * dim + label] += weight;
-                sums[size - 1] += weight * distance;
             });
+            chunk.labels.extend_from_slice(&chunk.found.labels);
             Ok::<_, InputError>(())
         },
     )?;

@@ -1,16 +1,19 @@
 //! Mini-batch k-means (Sculley 2010) in the form that scikit-learn gives it.
 
 use rand::RngCore;
+use rayon::prelude::*;
 
 use super::params::ValidMiniBatch;
 use crate::error::{InputError, check_weights, reserve};
-use crate::k_means::step::{Centres, Prepared, assign, sums_of};
+use crate::k_means::nearest::{Centres, Found};
+use crate::k_means::step::{Prepared, nearest_and_inertia};
 use crate::k_means::{KMeans, KMeansError};
 use crate::moments::{means, squared_distance};
 use crate::pass::{Plan, over_blocks};
 use crate::random::{below, distinct};
 use crate::rows::{Matrix, RowSource};
 use crate::scalar::Scalar;
+use crate::vectors::wide;
 
 /// Centres that learn from batches: each is the weighted mean of all rows it was nearest to when they came.
 ///
@@ -60,49 +63,66 @@ impl<T: Scalar> MiniBatchState<T> {
         let table = Matrix::new(batch, self.dim)?;
         means(&table)?;
         check_weights(weights, table.rows())?;
-        Ok(self.learn(&table, weights)?)
+        Ok(self.learn(batch, weights)?)
     }
 
     /// [`MiniBatchState::step`] on a checked batch.
-    fn learn(&mut self, batch: &Matrix<'_, T>, weights: Option<&[f64]>) -> Result<f64, InputError> {
+    fn learn(&mut self, batch: &[T], weights: Option<&[f64]>) -> Result<f64, InputError> {
         let dim = self.dim;
+        let table = Matrix::new(batch, dim)?;
         let centres = Centres::new(&self.centres, dim);
-        let k = self.seen.len();
-        type Chunk<T> = (Vec<f64>, Vec<T>);
         let chunks = over_blocks(
-            batch,
+            &table,
             &[],
-            Plan::new(batch.rows(), dim, k * (dim + 1)),
-            |_| -> Chunk<T> { (vec![0.0; k * (dim + 1) + 1], Vec::new()) },
-            |(sums, products): &mut Chunk<T>, first, block: &[T]| {
-                centres.nearest(block, dim, products, |i, label, _| {
-                    let weight = weights.map_or(1.0, |w| w[first + i]);
-                    let row = &block[i * dim..(i + 1) * dim];
-                    let centre = &self.centres[label * dim..(label + 1) * dim];
-                    for (s, x) in sums[label * dim..].iter_mut().zip(row) {
-                        *s += weight * x.to_f64();
-                    }
-                    sums[k * dim + label] += weight;
-                    sums[k * (dim + 1)] += weight * squared_distance(row, centre);
-                });
+            Plan::new(table.rows(), dim, 1),
+            |n| (Vec::with_capacity(n), Found::default()),
+            |(labels, found): &mut (Vec<u32>, Found<T>), _, block: &[T]| {
+                centres.nearest(block, dim, found);
+                labels.extend_from_slice(&found.labels);
                 Ok::<_, InputError>(())
             },
         )?;
-        let sums = crate::pass::add_up(chunks.into_iter().map(|(sums, _)| sums));
-        for cluster in 0..k {
-            let mass = sums[k * dim + cluster];
-            if mass == 0.0 {
-                continue;
-            }
-            let total = self.seen[cluster] + mass;
-            for j in 0..dim {
-                let at = cluster * dim + j;
-                let mean = (self.centres[at].to_f64() * self.seen[cluster] + sums[at]) / total;
-                self.centres[at] = T::from_f64(mean);
-            }
-            self.seen[cluster] = total;
+        // Rows of every cluster in their order, so that the sum of a cluster is formed by one thread and stays in its cache.
+        let mut members = vec![Vec::new(); self.seen.len()];
+        let labels = chunks.into_iter().flat_map(|(labels, _)| labels);
+        for (row, label) in labels.enumerate() {
+            members[label as usize].push(row);
         }
-        Ok(sums[k * (dim + 1)])
+        let learned: Vec<f64> = self
+            .centres
+            .par_chunks_exact_mut(dim)
+            .zip(&mut self.seen)
+            .zip(&members)
+            .map_init(
+                || vec![0.0; dim],
+                |sum, ((centre, seen), members)| {
+                    sum.fill(0.0);
+                    let (mut mass, mut inertia) = (0.0, 0.0);
+                    for &index in members {
+                        let row = &batch[index * dim..(index + 1) * dim];
+                        let weight = weights.map_or(1.0, |w| w[index]);
+                        wide(|| {
+                            for (s, x) in sum.iter_mut().zip(row) {
+                                *s += weight * x.to_f64();
+                            }
+                            inertia += weight * squared_distance(row, centre);
+                        });
+                        mass += weight;
+                    }
+                    if mass > 0.0 {
+                        let total = *seen + mass;
+                        wide(|| {
+                            for (c, s) in centre.iter_mut().zip(sum.iter()) {
+                                *c = T::from_f64((c.to_f64() * *seen + s) / total);
+                            }
+                        });
+                        *seen = total;
+                    }
+                    inertia
+                },
+            )
+            .collect();
+        Ok(learned.into_iter().sum())
     }
 
     /// Centres that have seen less than `ratio` of the busiest one's rows go to random rows of the batch, at most as many as half
@@ -204,16 +224,11 @@ impl<T: Scalar> ValidMiniBatch<T> {
             let mut drawn: Vec<usize> = (0..batch_rows).map(|_| below(rng, n)).collect();
             // In order, so that a file is read forwards.
             drawn.sort_unstable();
-            source.gather(&drawn, &mut batch)?;
-            for row in batch.chunks_exact_mut(dim) {
-                for (x, &s) in row.iter_mut().zip(&rows.shift) {
-                    *x = *x - s;
-                }
-            }
+            rows.gather(&drawn, &mut batch)?;
             let drawn_weights: Option<Vec<f64>> =
                 weights.map(|w| drawn.iter().map(|&i| w[i]).collect());
             let before = state.centres.clone();
-            let inertia = state.learn(&Matrix::new(&batch, dim)?, drawn_weights.as_deref())?;
+            let inertia = state.learn(&batch, drawn_weights.as_deref())?;
             since_reassignment += batch_rows;
             let due = state.seen.contains(&0.0)
                 || since_reassignment >= params.clusters.saturating_mul(10);
@@ -226,13 +241,12 @@ impl<T: Scalar> ValidMiniBatch<T> {
             converged = iterations > 1
                 && progress.stop(
                     inertia / batch_rows as f64,
-                    squared_distance(&before, &state.centres),
+                    wide(|| squared_distance(&before, &state.centres)),
                     params.tolerance * rows.variance,
                     params.patience,
                 );
         }
-        let labels = assign(&rows, &state.centres)?.labels;
-        let inertia = sums_of(&rows, &labels, &state.centres)?.inertia;
+        let (labels, inertia) = nearest_and_inertia(&rows, &state.centres)?;
         Ok(KMeans {
             centres: rows.unshifted(&state.centres),
             dim,

@@ -45,4 +45,8 @@ impl<T: Scalar> RowSource<T> for Matrix<'_, T> {
         out.copy_from_slice(&self.data[start..start + out.len()]);
         Ok(())
     }
+
+    fn resident(&self) -> Option<&[T]> {
+        Some(self.data)
+    }
 }

@@ -27,6 +27,11 @@ pub trait RowSource<T: Scalar>: Sync {
     /// When the file cannot be read. Callers ask for rows that exist only.
     fn read(&self, first: usize, out: &mut [T]) -> Result<(), InputError>;
 
+    /// All rows, `[rows, dim]` row-major, where they lie in memory anyway: they are then used in place.
+    fn resident(&self) -> Option<&[T]> {
+        None
+    }
+
     /// Reads the given rows, in this order, into `out`, `[indices, dim]` row-major.
     ///
     /// # Errors
@@ -50,5 +55,13 @@ impl<T: Scalar, S: RowSource<T> + ?Sized> RowSource<T> for &S {
 
     fn read(&self, first: usize, out: &mut [T]) -> Result<(), InputError> {
         (**self).read(first, out)
+    }
+
+    fn resident(&self) -> Option<&[T]> {
+        (**self).resident()
+    }
+
+    fn gather(&self, indices: &[usize], out: &mut [T]) -> Result<(), InputError> {
+        (**self).gather(indices, out)
     }
 }

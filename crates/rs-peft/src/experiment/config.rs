@@ -286,6 +286,10 @@ pub struct TrainConfig {
     /// Let biases and norms decay too, as PyTorch's optimisers do unless they are told otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decay_vectors: bool,
+    /// Keep what the blocks before the first adapted one make of every training image on disk, instead of running them in every epoch.
+    /// Nothing is kept where the method (anything but LoRA and DoRA) or a trained patch embedding leaves no block alone.
+    #[serde(default, skip_serializing_if = "PrefixCache::is_off")]
+    pub cache_prefix: PrefixCache,
     /// Another loss than cross-entropy, on a long-tailed split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<ImbalanceLossConfig>,
@@ -293,6 +297,25 @@ pub struct TrainConfig {
     /// long-tailed split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deferred_beta: Option<f64>,
+}
+
+/// Whether and how precisely the outputs of frozen blocks are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrefixCache {
+    /// Not at all.
+    #[default]
+    Off,
+    /// In single precision: the run gives the same result as without.
+    F32,
+    /// In half precision: half the space, a slightly different result.
+    F16,
+}
+
+impl PrefixCache {
+    fn is_off(&self) -> bool {
+        *self == Self::Off
+    }
 }
 
 /// How the learning rate falls.

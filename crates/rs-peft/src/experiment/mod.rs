@@ -12,8 +12,8 @@ mod validate;
 
 pub use catalog::{Catalog, Row};
 pub use config::{
-    BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, ProbeConfig, Rendering,
-    Schedule, SplitConfig, TableConfig, TrainConfig, Views,
+    BackboneConfig, DataConfig, Experiment, InputConfig, Normalisation, PrefixCache, ProbeConfig,
+    Rendering, Schedule, SplitConfig, TableConfig, TrainConfig, Views,
 };
 pub use detection::DetectionConfig;
 pub use error::ExperimentError;

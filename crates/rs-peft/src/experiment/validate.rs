@@ -5,8 +5,8 @@ use std::path::Path;
 use peft_lora::MethodConfig;
 
 use super::{
-    Experiment, ExperimentError, LongTailSplit, Method, NaturalLongTail, ProbeConfig, Schedule,
-    SplitConfig, Views,
+    Experiment, ExperimentError, LongTailSplit, Method, NaturalLongTail, PrefixCache, ProbeConfig,
+    Schedule, SplitConfig, Views,
 };
 
 /// A key, what it holds, and what it may hold.
@@ -73,6 +73,14 @@ impl Experiment {
             let good = rate.is_finite() && rate >= 0.0;
             require(good, key, rate, "a finite number, 0 or more")?;
         }
+        let classifies = self.segmentation.is_none() && self.detection.is_none();
+        let plain = classifies && !train.augment && self.spectral_head.is_none();
+        require(
+            train.cache_prefix == PrefixCache::Off || plain,
+            "train.cache_prefix",
+            format!("{:?}", train.cache_prefix).to_lowercase(),
+            "off, but for classification of whole images without augmentation and spectral head",
+        )?;
         let norm = train.clip_norm > 0.0;
         require(norm, "train.clip_norm", train.clip_norm, "a number above 0")?;
         require(

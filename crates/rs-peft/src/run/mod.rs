@@ -19,6 +19,7 @@ mod panels;
 mod pictures;
 mod plan;
 mod predictions;
+mod prefix;
 mod recipe;
 mod record;
 mod schedule;

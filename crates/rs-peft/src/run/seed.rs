@@ -183,6 +183,7 @@ impl BackendTask for SeedRun<'_> {
                     &base,
                     &readout,
                     &features,
+                    &format!("{}/train", split.sha256()),
                     &device,
                 )?;
                 training_seconds = Some(((self.clock)() - before).as_secs_f64());
@@ -347,6 +348,26 @@ impl SeedRun<'_> {
         readout: &Readout,
         compute: impl FnOnce() -> Result<FeatureMatrix, RunError>,
     ) -> Result<FeatureMatrix, RunError> {
+        let Some(folder) = self.features else {
+            return compute();
+        };
+        let key = self.feature_key(part, weights, readout)?;
+        let cache = FeatureCache::new(folder);
+        if let Some(matrix) = cache.get(&key)? {
+            return Ok(matrix);
+        }
+        let matrix = compute()?;
+        cache.put(&key, &matrix)?;
+        Ok(matrix)
+    }
+
+    /// What the features of the model at its start depend on.
+    pub(super) fn feature_key(
+        &self,
+        part: &str,
+        weights: &str,
+        readout: &Readout,
+    ) -> Result<CacheKey, RunError> {
         let experiment = self.experiment;
         let json = |source| RunError::Json {
             path: self.row.into(),
@@ -371,10 +392,7 @@ impl SeedRun<'_> {
         } else {
             weights.to_string()
         };
-        let Some(folder) = self.features else {
-            return compute();
-        };
-        let key = CacheKey::new()
+        Ok(CacheKey::new()
             .with("model", &model)
             .with("input", &input)
             .with("part", part)
@@ -384,14 +402,7 @@ impl SeedRun<'_> {
             )
             .with("views", &format!("{:?}", readout.views))
             .with("spectra", &spectra)
-            .with("backend", self.backend);
-        let cache = FeatureCache::new(folder);
-        if let Some(matrix) = cache.get(&key)? {
-            return Ok(matrix);
-        }
-        let matrix = compute()?;
-        cache.put(&key, &matrix)?;
-        Ok(matrix)
+            .with("backend", self.backend))
     }
 
     /// Where the checkpoints of this seed go.

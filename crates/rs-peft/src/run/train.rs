@@ -31,6 +31,7 @@ pub(crate) fn run<B: AutodiffBackend>(
     base: &Backbone<B>,
     readout: &Readout,
     start_features: &FeatureMatrix,
+    part: &str,
     device: &B::Device,
 ) -> Result<Trained<B>, RunError> {
     let config = &seed_run.experiment.train;
@@ -45,7 +46,32 @@ pub(crate) fn run<B: AutodiffBackend>(
     if long {
         hooks = hooks.checkpoint(&policy);
     }
-    let outcome = if adapts {
+    let kept = if adapts {
+        seed_run.prefix_tokens(part, samples, &model, base, readout, device)?
+    } else {
+        None
+    };
+    let outcome = if let Some(kept) = &kept {
+        let objective = |model: &Trainable<B>,
+                         chosen: Vec<usize>,
+                         _: &StepContext|
+         -> Result<Loss<B>, BoxError> {
+            let features = kept.features(&chosen, model, &base.vit, readout, device)?;
+            let classes: Vec<usize> = chosen.iter().map(|&row| labels[row]).collect();
+            let targets = loss.targets_of_classes::<B>(&classes, device)?;
+            let value = loss.forward(model.head.forward(features), &targets);
+            Ok(Loss::mean(value, chosen.len()).with_weight(targets.total_weight()))
+        };
+        // The batches of the images themselves.
+        let images = seed_run.training_loader(samples)?;
+        let batches = images.batches_per_epoch();
+        let source = FnSource::new(batches, |epoch, index| -> Result<Vec<usize>, BoxError> {
+            let order = images.order(epoch as u64);
+            let chosen = order.chunks(config.batch_size).nth(index);
+            Ok(chosen.unwrap_or_default().to_vec())
+        });
+        fit(model, &recipe.fit, &objective, &source, device, hooks)?
+    } else if adapts {
         let objective =
             |model: &Trainable<B>, batch: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
                 let images = image_tensor::<B>(&batch, device);
@@ -88,6 +114,9 @@ pub(crate) fn run<B: AutodiffBackend>(
     };
     if long {
         policy.clear()?;
+    }
+    if let Some(kept) = kept {
+        kept.clear()?;
     }
     Ok(Trained {
         curve: recipe.curve(&outcome.curve),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use burn::tensor::TensorData;
 use sha2::{Digest, Sha256};
 
-use super::FeatureMatrix;
+use super::{FeatureMatrix, Precision, RowFile, RowWriter};
 use crate::TrainError;
 use crate::hash::{hex, sha256_hex};
 use crate::tensor_file;
@@ -135,6 +135,36 @@ impl FeatureCache {
         let matrix = compute()?;
         self.put(key, &matrix)?;
         Ok((matrix, outcome))
+    }
+
+    /// Rows that stay on disk, `shape` being `[rows, dim]`: the stored ones, or those that `compute` writes. A damaged file is computed
+    /// again, and a precision is part of the key.
+    ///
+    /// # Errors
+    /// Errors of `compute`, which must write exactly the rows of the shape, and of reading or writing files.
+    pub fn rows_or_compute<E: From<TrainError>>(
+        &self,
+        key: &CacheKey,
+        shape: [usize; 2],
+        precision: Precision,
+        compute: impl FnOnce(&mut RowWriter) -> Result<(), E>,
+    ) -> Result<(RowFile, CacheOutcome), E> {
+        let key = key.clone().with("precision", &format!("{precision:?}"));
+        let key = key.with("shape", &format!("{shape:?}")).finish();
+        let path = self.directory.join(format!("{key}.rows.safetensors"));
+        let outcome = if path.exists() {
+            match RowFile::open(&path, &key) {
+                Ok(rows) => return Ok((rows, CacheOutcome::Hit)),
+                Err(TrainError::Corrupt { what, .. }) => CacheOutcome::Replaced(what),
+                Err(other) => return Err(other.into()),
+            }
+        } else {
+            CacheOutcome::Computed
+        };
+        let mut writer = RowWriter::create(path.clone(), &key, shape, precision)?;
+        compute(&mut writer)?;
+        writer.finish()?;
+        Ok((RowFile::open(&path, &key)?, outcome))
     }
 }
 

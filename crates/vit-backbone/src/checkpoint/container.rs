@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::directory::{DESCRIPTION_KEY, weights_in};
 use super::report::Format;
 use super::values::StoredType;
@@ -44,6 +46,9 @@ pub(crate) struct Container {
     /// Where in a nested file the tensors were found, such as `model`; empty at the top.
     pub(crate) nested: String,
 }
+
+/// Numbers that a thread reads and converts at a time: their bytes stay in its cache.
+const READ_AT_ONCE: usize = 1 << 17;
 
 /// The largest header or pickle that is read: a model of a thousand tensors needs about a hundred thousand bytes.
 pub(crate) const HEADER_LIMIT: u64 = 32 << 20;
@@ -118,20 +123,16 @@ impl Container {
             .zip(&entry.strides)
             .map(|(size, stride)| (size - 1) * stride)
             .sum::<usize>();
-        let mut bytes = vec![0; span * entry.dtype.bytes()];
-        let io = |source| BackboneError::Io {
-            path: self.path.clone(),
-            action: "reading weights",
-            source,
-        };
-        let mut file = File::open(&self.path).map_err(io)?;
-        file.seek(SeekFrom::Start(entry.offset)).map_err(io)?;
-        file.read_exact(&mut bytes).map_err(io)?;
-        let values = entry
-            .dtype
-            .to_f32(&bytes)
-            .ok_or_else(|| self.corrupt(format!("`{key}` has no float type")))?;
-        if let Some(bad) = values.iter().find(|v| !v.is_finite()) {
+        let mut values = vec![0.0; span];
+        let parts = values.par_chunks_mut(READ_AT_ONCE).enumerate();
+        let finite: Vec<bool> = parts
+            .map(|(part, values)| self.read_part(key, entry, part * READ_AT_ONCE, values))
+            .collect::<Result<_, _>>()?;
+        if let Some(bad) = finite
+            .contains(&false)
+            .then(|| values.iter().find(|v| !v.is_finite()))
+            .flatten()
+        {
             return Err(BackboneError::Checkpoint {
                 path: self.path.clone(),
                 problem: format!("`{key}` holds {bad}"),
@@ -145,6 +146,33 @@ impl Container {
                 gather(&values, &entry.shape, &entry.strides)
             },
         )
+    }
+
+    /// Numbers of an entry from the `first` on, as they lie in the file; whether all are finite.
+    fn read_part(
+        &self,
+        key: &str,
+        entry: &Entry,
+        first: usize,
+        values: &mut [f32],
+    ) -> Result<bool, BackboneError> {
+        let io = |source| BackboneError::Io {
+            path: self.path.clone(),
+            action: "reading weights",
+            source,
+        };
+        let size = entry.dtype.bytes();
+        let mut bytes = vec![0; values.len() * size];
+        let mut file = File::open(&self.path).map_err(io)?;
+        let at = entry.offset + (first * size) as u64;
+        file.seek(SeekFrom::Start(at)).map_err(io)?;
+        file.read_exact(&mut bytes).map_err(io)?;
+        entry
+            .dtype
+            .to_f32(&bytes, values)
+            .ok_or_else(|| self.corrupt(format!("`{key}` has no float type")))?;
+        // Without leaving early, so that it is vectorised.
+        Ok(values.iter().fold(true, |all, v| all & v.is_finite()))
     }
 
     /// The error for contents that contradict themselves.

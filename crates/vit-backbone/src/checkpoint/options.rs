@@ -27,6 +27,10 @@ pub struct LoadOptions {
     pub heads: Heads,
     /// Epsilon of the LayerNorms of an inferred configuration; 1e-6 when `None`.
     pub layer_norm_eps: Option<f64>,
+    /// Do not hash the file. Hashing takes longer than reading where the file is in memory already, and one thread for all of it;
+    /// without it [`LoadReport::sha256`](crate::LoadReport::sha256) is empty, and [`sha256_file`](crate::sha256_file) makes up for it
+    /// whenever it is needed.
+    pub skip_hash: bool,
     /// Seed of whatever is missing, with [`LoadOptions::allow_missing`].
     pub seed: u64,
 }

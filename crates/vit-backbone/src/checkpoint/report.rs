@@ -110,7 +110,7 @@ pub struct LoadReport {
     pub path: PathBuf,
     /// Its container.
     pub format: Format,
-    /// SHA-256 of the whole file, in lower-case hexadecimal.
+    /// SHA-256 of the whole file, in lower-case hexadecimal; empty where [`LoadOptions`](crate::LoadOptions) asked for none.
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: u64,
@@ -154,11 +154,15 @@ impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} ({}, {} bytes, sha256 {})",
+            "{} ({}, {} bytes, {})",
             self.path.display(),
             self.format,
             self.bytes,
-            self.sha256
+            if self.sha256.is_empty() {
+                "not hashed".to_owned()
+            } else {
+                format!("sha256 {}", self.sha256)
+            }
         )?;
         write!(
             f,

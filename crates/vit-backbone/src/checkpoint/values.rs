@@ -42,14 +42,15 @@ impl StoredType {
     }
 
     /// Converts little-endian bytes to single precision; `None` for types that are not floating point.
-    pub(crate) fn to_f32(self, bytes: &[u8]) -> Option<Vec<f32>> {
-        Some(match self {
-            Self::F32 => convert(bytes, f32::from_le_bytes),
-            Self::F16 => convert(bytes, |b| f16::from_le_bytes(b).to_f32()),
-            Self::BF16 => convert(bytes, |b| bf16::from_le_bytes(b).to_f32()),
-            Self::F64 => convert(bytes, |b| f64::from_le_bytes(b) as f32),
+    pub(crate) fn to_f32(self, bytes: &[u8], out: &mut [f32]) -> Option<()> {
+        match self {
+            Self::F32 => convert(bytes, out, f32::from_le_bytes),
+            Self::F16 => convert(bytes, out, |b| f16::from_le_bytes(b).to_f32()),
+            Self::BF16 => convert(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
+            Self::F64 => convert(bytes, out, |b| f64::from_le_bytes(b) as f32),
             Self::Other { .. } => return None,
-        })
+        }
+        Some(())
     }
 }
 
@@ -66,13 +67,9 @@ impl fmt::Display for StoredType {
 }
 
 /// Numbers of `N` bytes each; a rest shorter than `N` is left out.
-fn convert<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    let mut array = [0; N];
-    bytes
-        .chunks_exact(N)
-        .map(|chunk| {
-            array.copy_from_slice(chunk);
-            read(array)
-        })
-        .collect()
+fn convert<const N: usize>(bytes: &[u8], out: &mut [f32], read: impl Fn([u8; N]) -> f32) {
+    let (numbers, _) = bytes.as_chunks::<N>();
+    for (out, number) in out.iter_mut().zip(numbers) {
+        *out = read(*number);
+    }
 }

@@ -34,12 +34,13 @@ use super::RunError;
 use super::backbone::Backbone;
 use super::finish::Counts;
 use super::predictions::Predictions;
+use super::prefix::first_block;
 use super::seed::{Samples, SeedOutput, SeedRun};
 use super::view::View;
 use crate::experiment::{Balance, LongTailProbe, MapPlace, Method};
 use fit::{Parts, fit};
 use learn::Encoder;
-use parts::{Way, first_block};
+use parts::Way;
 use rows::Labelled;
 use stages::Stages;
 
@@ -101,7 +102,7 @@ impl SeedRun<'_> {
         let firsts: Vec<usize> = method
             .into_iter()
             .chain(inside)
-            .map(|lora| first_block(lora, base))
+            .map(|lora| first_block(lora, &base.config))
             .collect::<Result<_, _>>()?;
         let bank = match firsts.iter().min() {
             Some(&first) => Some(self.bank(&way, first)?),

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use heads::FeatureTable;
-use peft_lora::{LoraBias, MethodConfig, plan};
 use rs_datasets::{Dataset, Split};
 use training::FeatureMatrix;
 
@@ -125,26 +124,6 @@ impl SeedRun<'_> {
         let part = format!("{}/mirrored", self.listing(way, &ids));
         self.cached_features(&part, &base.sha256, &way.readout, compute)
     }
-}
-
-/// The first block that a LoRA reaches.
-pub(super) fn first_block<B: AutodiffBackend>(
-    method: &MethodConfig,
-    base: &Backbone<B>,
-) -> Result<usize, RunError> {
-    let (MethodConfig::Lora(lora) | MethodConfig::Dora(lora)) = method else {
-        return Ok(0);
-    };
-    // Biases of all blocks are trained from the first one on.
-    if lora.bias == LoraBias::All {
-        return Ok(0);
-    }
-    let planned = plan(lora, &base.config)?;
-    Ok(planned
-        .iter()
-        .map(|map| map.target.site.block)
-        .min()
-        .unwrap_or(0))
 }
 
 /// Indices of samples by id.
