@@ -152,6 +152,8 @@ pub struct TrainingFacts {
     pub backbone_parameters: Option<u64>,
     /// Metrics on the images held out; `null` where undefined.
     pub scores: BTreeMap<String, Option<f64>>,
+    /// Identity of configuration, images, split, weights and code; what tells whether the same run is asked for again.
+    pub run_id: Option<String>,
     /// The resolved experiment, from which the run can be repeated.
     pub experiment: serde_json::Value,
 }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::backend::Backend;
+use peft_lora::{Frozen, PeftAdapter};
 use rs_datasets::Step;
 use vit_backbone::{Dtype, SaveReport, Vit, save_vit};
 
 use super::{AdaptedError, AdaptedModel};
-use crate::run::{Adapter, INPUT_METADATA};
+use crate::run::backbone::Backbone;
+use crate::run::{Adapter, INPUT_METADATA, InputAdapter};
 
 impl<B: Backend> AdaptedModel<B> {
     /// The backbone that computes, without any adapter, what this model's backbone computes with its adapter.
@@ -29,6 +31,25 @@ impl<B: Backend> AdaptedModel<B> {
             base.embed.proj = own.clone();
         }
         Ok(adapter.merge(&base)?)
+    }
+
+    /// The same model without an adapter: its backbone is [`AdaptedModel::merged_backbone`].
+    ///
+    /// # Errors
+    /// As [`AdaptedModel::merged_backbone`].
+    pub fn merged(self) -> Result<Self, AdaptedError> {
+        let vit = self.merged_backbone()?;
+        Ok(Self {
+            adapter: InputAdapter {
+                method: Adapter::Weights(PeftAdapter::Frozen(Frozen::new())),
+                patch_embed: None,
+            },
+            backbone: Backbone {
+                vit,
+                ..self.backbone
+            },
+            ..self
+        })
     }
 
     /// Writes the merged backbone as safetensors, single precision, timm's names. The head is not among them. Where one set of

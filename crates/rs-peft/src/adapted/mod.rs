@@ -21,4 +21,5 @@ pub use manifest::{
     ModelManifest, ReadoutEntry, TrainingFacts,
 };
 pub use predict::{Classified, LabelMap};
+pub(crate) use write::require_free;
 pub use write::{FinishedSeed, KeepBackbone, write_model};

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rs_datasets::Task;
-use serde_json::Value;
 use vit_backbone::sha256_file;
 
 use super::manifest::{
@@ -51,6 +50,8 @@ pub struct FinishedSeed<'a> {
     pub folder: &'a Path,
     /// The folder to which the path of the weights is relative.
     pub root: &'a Path,
+    /// Identity of the run, where it has one.
+    pub run_id: Option<&'a str>,
 }
 
 /// Writes the model directory of a finished seed, whole or not at all. `replace` lets it take the place of another model.
@@ -118,6 +119,7 @@ fn fill(
         output,
         folder,
         root,
+        run_id,
     } = finished;
     let kept: KeptInput = json_file::read(&kept_input_file(folder, seed))?;
     let from = folder.join(format!("seed-{seed}.adapter"));
@@ -206,9 +208,9 @@ fn fill(
             head_parameters: output.parameters.head,
             backbone_parameters: output.parameters.backbone,
             scores: output.result.metrics.clone(),
+            run_id: run_id.map(str::to_owned),
             experiment: serde_json::to_value(experiment)
-                .map_err(json)
-                .map(Value::from)?,
+                .map_err(json)?,
         },
     };
     write(&staged.join(CARD), card::card(&manifest).as_bytes())?;
