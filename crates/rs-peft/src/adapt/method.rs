@@ -3,9 +3,10 @@
 use peft_lora::{MethodConfig, PRESETS};
 
 use super::AdaptError;
+use crate::experiment::Method;
 
 /// Names of all methods that can be asked for, beside the presets of `peft-lora`.
-pub(super) const METHODS: [&str; 13] = [
+pub const METHODS: [&str; 13] = [
     "frozen",
     "norm_tuning",
     "bitfit",
@@ -20,6 +21,17 @@ pub(super) const METHODS: [&str; 13] = [
     "full",
     "scratch",
 ];
+
+/// A method with the settings that it has unless asked otherwise.
+///
+/// # Errors
+/// [`AdaptError::Usage`] for a name that is neither among [`METHODS`] nor a preset.
+pub fn default_method(name: &str) -> Result<Method, AdaptError> {
+    let table = table(name, None)?;
+    toml::Value::Table(table)
+        .try_into()
+        .map_err(|error| AdaptError::usage("--method", error, "settings of a method"))
+}
 
 /// The table `[method]` of an experiment.
 pub(super) fn table(name: &str, rank: Option<usize>) -> Result<toml::Table, AdaptError> {

@@ -10,6 +10,7 @@ mod resolve;
 mod settings;
 
 pub use error::AdaptError;
+pub use method::{METHODS, default_method};
 pub use perform::{AdaptRun, Adapted};
 pub use request::{AdaptRequest, EffortPreset};
-pub use resolve::{AdaptPlan, resolve};
+pub use resolve::{AdaptPlan, layout, resolve};

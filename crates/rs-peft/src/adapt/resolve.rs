@@ -286,8 +286,8 @@ fn weights(given: &str) -> Result<String, AdaptError> {
     }
 }
 
-/// How images of one's own are laid out.
-fn layout(path: &Path) -> &'static str {
+/// How images of one's own are laid out: the name of the reader, `folder` or `manifest`.
+pub fn layout(path: &Path) -> &'static str {
     let ending = path
         .extension()
         .map(|ending| ending.to_string_lossy().to_ascii_lowercase());

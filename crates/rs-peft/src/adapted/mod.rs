@@ -4,6 +4,7 @@
 
 mod card;
 mod error;
+mod files;
 mod head;
 mod load;
 mod logits;
@@ -14,6 +15,7 @@ mod score;
 mod write;
 
 pub use error::AdaptedError;
+pub use files::images_below;
 pub use load::{AdaptedModel, LoadModelOptions};
 pub use logits::Logits;
 pub use manifest::{
