@@ -21,6 +21,7 @@ const ADAPTER: &str = "adapter";
 const DEFLECT: &str = "adapter.deflect.safetensors";
 const BACKBONE: &str = "backbone.safetensors";
 const CARD: &str = "README.md";
+const PREDICTIONS: &str = "held_out.json";
 
 /// What is copied by [`KeepBackbone::Small`].
 const SMALL: u64 = 64 << 20;
@@ -132,6 +133,12 @@ fn fill(
         }
         Method::Weights(_) => None,
     };
+    // What a class per pixel left are pictures of the first images; the scores stand in the manifest.
+    if experiment.segmentation.is_none()
+        && let Some(name) = &output.result.predictions
+    {
+        copy(&folder.join(name), &staged.join(PREDICTIONS))?;
+    }
     let checkpoint = backbone::path(&experiment.backbone, root);
     let copies = match keep {
         KeepBackbone::Copy => true,
@@ -209,8 +216,7 @@ fn fill(
             backbone_parameters: output.parameters.backbone,
             scores: output.result.metrics.clone(),
             run_id: run_id.map(str::to_owned),
-            experiment: serde_json::to_value(experiment)
-                .map_err(json)?,
+            experiment: serde_json::to_value(experiment).map_err(json)?,
         },
     };
     write(&staged.join(CARD), card::card(&manifest).as_bytes())?;
@@ -262,10 +268,13 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), AdaptedError> {
     Ok(())
 }
 
+/// Copies the bytes alone: a file that was written under a temporary name may be its owner's only.
 fn copy(from: &Path, to: &Path) -> Result<(), AdaptedError> {
-    fs::copy(from, to).map_err(AdaptedError::io("copy", from))?;
-    let file = fs::File::open(to).map_err(AdaptedError::io("open", to))?;
-    file.sync_all().map_err(AdaptedError::io("write", to))
+    let mut source = fs::File::open(from).map_err(AdaptedError::io("open", from))?;
+    let mut target = fs::File::create(to).map_err(AdaptedError::io("create", to))?;
+    std::io::copy(&mut source, &mut target)
+        .and_then(|_| target.sync_all())
+        .map_err(AdaptedError::io("copy", from))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), AdaptedError> {
