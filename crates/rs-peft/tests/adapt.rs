@@ -481,6 +481,16 @@ fn tables_and_completions_are_printed() {
     assert_eq!(count("lora"), Some(196_608));
     assert_eq!(count("deflect"), Some(36_288));
     assert_eq!(count("frozen"), Some(0));
+    // By the formulas of the table: eight blocks of width 192 and 768, ranks 8 and 16, width 64, ten prompts.
+    let maps = [(192, 576), (192, 192), (192, 768), (768, 192)];
+    let over = |each: &dyn Fn(u64, u64) -> u64| maps.iter().map(|&(i, o)| each(i, o)).sum::<u64>();
+    assert_eq!(count("dora"), Some(8 * over(&|i, o| 8 * (i + o) + o)));
+    assert_eq!(count("ia3"), Some(8 * (2 * 192 + 768)));
+    assert_eq!(count("slr"), Some(8 * over(&|i, o| 17 * (i + o) + 16 + o)));
+    let bottleneck = 2 * 64 * 192 + 64 + 192;
+    assert_eq!(count("houlsby"), Some(16 * bottleneck + 6_528));
+    assert_eq!(count("adaptformer"), Some(8 * bottleneck));
+    assert_eq!(count("vpt"), Some(10 * 192));
     assert_eq!(count("full"), table["parameters"].as_u64());
     assert!(
         rows.iter()

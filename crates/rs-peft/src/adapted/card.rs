@@ -19,10 +19,14 @@ pub(super) fn card(manifest: &ModelManifest) -> String {
     };
     let mut text = format!(
         "# {method} on {data}\n\nA model written by {program}: {task}, adapted from `{backbone}` by the method `{method}`.\n\n\
-         ```\nrs-peft predict THIS_FOLDER IMAGE... --output predictions.csv\n```\n\n",
+         ```\nrs-peft predict THIS_FOLDER IMAGE... --output {output}\n```\n\n",
         method = manifest.method.name,
         data = training.data.name,
         program = manifest.program,
+        output = match manifest.task {
+            Task::Segmentation => "masks",
+            _ => "predictions.csv",
+        },
         backbone = manifest.backbone.name,
     );
     text.push_str(&format!(

@@ -13,8 +13,8 @@ impl<B: Backend> AdaptedModel<B> {
     /// Scores the samples `indices` of a data set whose classes are the model's, by name.
     ///
     /// # Errors
-    /// [`AdaptedError::Task`] for labels of another kind, [`AdaptedError::Head`] never; a class that the model does not know;
-    /// as [`AdaptedModel::logits`].
+    /// [`AdaptedError::Task`] for labels of another kind, [`AdaptedError::Data`] for a class that the model does not know; as
+    /// [`AdaptedModel::logits`].
     pub fn score(
         &self,
         dataset: &dyn Dataset,

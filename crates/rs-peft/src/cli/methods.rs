@@ -31,7 +31,10 @@ const FORMULAS: [(&str, &str); 13] = [
     ("lora", "updates of linear maps: r(in + out) each"),
     ("dora", "LoRA and magnitudes: r(in + out) + out each"),
     ("ia3", "scales of keys, values, hidden: L(2d + m)"),
-    ("slr", "LoRA between scales: (r + 1)(in + out) each"),
+    (
+        "slr",
+        "LoRA between scales, with biases: (r + 1)(in + out) + r + out each",
+    ),
     ("houlsby", "two bottlenecks a block, norms: 2L(2wd + w + d)"),
     (
         "adaptformer",

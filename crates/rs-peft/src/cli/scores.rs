@@ -24,7 +24,7 @@ pub(super) fn per_class(classes: &[ClassScore]) -> String {
         + 2;
     let mut text = format!(
         "{:<width$}{:>9}{:>11}{:>8}{:>8}{:>8}\n",
-        "class", "images", "precision", "recall", "f1", "iou"
+        "class", "count", "precision", "recall", "f1", "iou"
     );
     for class in classes {
         text.push_str(&format!(
