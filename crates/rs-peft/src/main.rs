@@ -59,12 +59,16 @@ fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("Error: {error:?}");
             let usage = error
                 .chain()
                 .filter_map(|cause| cause.downcast_ref::<AdaptError>())
-                .any(|error| matches!(error, AdaptError::Usage { .. }));
-            ExitCode::from(if usage { 2 } else { 1 })
+                .find(|error| matches!(error, AdaptError::Usage { .. }));
+            match usage {
+                // As the parser of the command line puts it.
+                Some(usage) => eprintln!("error: {usage}"),
+                None => eprintln!("Error: {error:?}"),
+            }
+            ExitCode::from(if usage.is_some() { 2 } else { 1 })
         }
     }
 }

@@ -20,8 +20,9 @@ Examples:
   A class per pixel: one 8-bit PNG of class indices per image, 255 where nothing was measured:
     rs-peft predict model tiles --output masks";
 
-/// Images decoded and run at a time.
+/// Images decoded and run at a time, and the pixels from which on no more are decoded.
 const CHUNK: usize = 64;
+const CHUNK_PIXELS: usize = CHUNK * 512 * 512;
 
 /// Value of a mask where nothing was measured.
 const NOT_MEASURED: u8 = 255;
@@ -107,13 +108,16 @@ fn classes<B: burn::tensor::backend::Backend>(
         ),
     };
     let mut found = Vec::with_capacity(files.len());
-    for chunk in files.chunks(CHUNK) {
-        let samples: Vec<Sample> = chunk
-            .iter()
-            .map(|file| model.read_image(file, &args.bands))
-            .collect::<Result<_, _>>()?;
-        found.extend(model.classify(&samples)?);
-        bar.inc(chunk.len() as u64);
+    let (mut samples, mut pixels): (Vec<Sample>, usize) = (Vec::new(), 0);
+    for (at, file) in files.iter().enumerate() {
+        let sample = model.read_image(file, &args.bands)?;
+        pixels += sample.image.height * sample.image.width;
+        samples.push(sample);
+        if samples.len() == CHUNK || pixels >= CHUNK_PIXELS || at + 1 == files.len() {
+            found.extend(model.classify(&samples)?);
+            bar.inc(samples.len() as u64);
+            (samples, pixels) = (Vec::new(), 0);
+        }
     }
     let classes = &model.manifest().classes;
     let text = if json {
