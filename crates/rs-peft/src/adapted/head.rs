@@ -12,6 +12,7 @@ use crate::run::Readout;
 use crate::run::map_readout::MapReadout;
 
 /// A head with what it reads.
+#[allow(clippy::large_enum_variant)] // One head per model: the unused bytes do not matter.
 pub(super) enum ModelHead<B: Backend> {
     /// One class per image.
     Classes {
