@@ -1,7 +1,9 @@
-//! Images of one's own in miniature: synthetic scenes as npy files, one folder per class or with masks, and a tiny random backbone.
+//! Images of one's own in miniature: synthetic scenes as npy files, one folder per class or with masks, a tiny random backbone, and plans on them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use burn_flex::Flex;
 use rs_datasets::io::{NpyArray, Samples, write_npy};
@@ -9,7 +11,10 @@ use rs_datasets::{
     BandStatistics, Dataset, Image, InputUnit, Label, StatisticsSource, SyntheticConfig,
     SyntheticScenes,
 };
-use rs_peft::run::INPUT_METADATA;
+use rs_peft::BackendKind;
+use rs_peft::adapt::{AdaptError, AdaptPlan, AdaptRequest, AdaptRun, Adapted, resolve};
+use rs_peft::adapted::KeepBackbone;
+use rs_peft::run::{INPUT_METADATA, Session};
 use vit_backbone::{Dtype, Vit, VitConfig, save_vit};
 
 /// Side of the images in pixels.
@@ -159,4 +164,60 @@ pub(crate) fn write_backbone(path: &Path) {
     let text = serde_json::to_string(&statistics).unwrap();
     let metadata = BTreeMap::from([(INPUT_METADATA.to_owned(), text)]);
     save_vit(&vit, &config, path, Dtype::F32, &metadata).unwrap();
+}
+
+/// Two quick epochs of a LoRA on `chips`.
+pub(crate) fn request(folder: &Path) -> AdaptRequest {
+    write_backbone(&folder.join("tiny.safetensors"));
+    AdaptRequest {
+        data: Some(folder.join("chips")),
+        backbone: Some(folder.join("tiny.safetensors").to_string_lossy().into()),
+        size: Some(16),
+        epochs: Some(2),
+        batch: Some(4),
+        val_fraction: Some(0.4),
+        ..AdaptRequest::default()
+    }
+}
+
+/// The plan of a request.
+pub(crate) fn plan(request: &AdaptRequest) -> Result<AdaptPlan, AdaptError> {
+    resolve(request, tempfile::tempdir().unwrap().path())
+}
+
+/// Runs the program in a folder.
+pub(crate) fn program(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rs-peft"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+/// What it said on both streams.
+pub(crate) fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Runs a plan on the CPU.
+pub(crate) fn run(
+    plan: &AdaptPlan,
+    out: &Path,
+    session: Session<'_>,
+) -> Result<Adapted, AdaptError> {
+    let clock = || Duration::ZERO;
+    AdaptRun {
+        plan,
+        out,
+        backend: BackendKind::Flex,
+        keep: KeepBackbone::Small,
+        force: false,
+        session,
+        clock: &clock,
+    }
+    .run()
 }
