@@ -255,3 +255,26 @@ fn a_class_per_pixel_from_a_manifest() {
     let scored: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(scored["metrics"]["miou"].is_number(), "{}", said(&output));
 }
+
+#[test]
+fn parts_that_the_images_come_in_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (part, each) in [("train", 3), ("val", 2)] {
+        let place = folder.join("chips").join(part);
+        write_folder(&place, each);
+        let text = place.join("dataset.toml");
+        std::fs::rename(text, folder.join("chips/dataset.toml")).unwrap();
+    }
+    let request = AdaptRequest {
+        val_fraction: None,
+        epochs: Some(1),
+        ..request(folder)
+    };
+    let plan = plan(&request).unwrap();
+    let adapted = run(&plan, &folder.join("model"), Session::default()).unwrap();
+    let training = &adapted.manifest.training;
+    assert_eq!((training.n_train, training.n_held_out), (Some(9), Some(6)));
+    let held_out = Predictions::read(&folder.join("model/held_out.json")).unwrap();
+    assert!(held_out.ids.iter().all(|id| id.starts_with("val/")));
+}

@@ -181,6 +181,7 @@ pub(crate) fn request(folder: &Path) -> AdaptRequest {
 }
 
 /// The plan of a request.
+#[allow(clippy::result_large_err)]
 pub(crate) fn plan(request: &AdaptRequest) -> Result<AdaptPlan, AdaptError> {
     resolve(request, tempfile::tempdir().unwrap().path())
 }
@@ -204,6 +205,7 @@ pub(crate) fn said(output: &Output) -> String {
 }
 
 /// Runs a plan on the CPU.
+#[allow(clippy::result_large_err)]
 pub(crate) fn run(
     plan: &AdaptPlan,
     out: &Path,
