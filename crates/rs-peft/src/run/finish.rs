@@ -1,5 +1,6 @@
 //! The end of every seed: its time, its counts, its memory.
 
+use std::path::Path;
 use std::time::Duration;
 
 use eval::record::{Parameters, SeedResult};
@@ -18,11 +19,17 @@ pub(super) struct Counts {
 }
 
 impl SeedRun<'_> {
-    /// The backbone that an adapter was trained on, for the adapter's file.
+    /// The backbone that an adapter was trained on, for the adapter's file. Of an absolute path only the file's name: the folders
+    /// are those of one machine.
     pub(super) fn base_identity(&self, sha256: &str) -> BaseIdentity {
+        let weights = Path::new(&self.experiment.backbone.weights);
+        let name = match weights.file_name() {
+            Some(name) if weights.is_absolute() => name.to_string_lossy().into_owned(),
+            _ => self.experiment.backbone.weights.clone(),
+        };
         BaseIdentity {
             sha256: Some(sha256.into()),
-            name: Some(self.experiment.backbone.weights.clone()),
+            name: Some(name),
         }
     }
 
