@@ -1,0 +1,500 @@
+//! Windows of large GeoTIFFs, and GeoTIFFs written tile by tile.
+
+use std::path::Path;
+
+use rs_datasets::io::{
+    Dtype, GeoTags, GeoTiffSpec, GeoTiffWriter, Samples, SceneFile, SceneLimits, SceneWindow,
+    Source, TILE, decode_geotiff, encode_tile,
+};
+use rs_datasets::{DataError, ReadLimits};
+use tiff_writer::{ImageBuilder, TiffVariant, TiffWriter, WriteOptions};
+
+fn whole(scene: &SceneFile) -> SceneWindow {
+    SceneWindow {
+        row: 0,
+        column: 0,
+        height: scene.height(),
+        width: scene.width(),
+    }
+}
+
+/// The same bits; NaN equals NaN.
+fn equal(a: &Samples, b: &Samples) -> bool {
+    match (a, b) {
+        (Samples::F32(a), Samples::F32(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+        }
+        (Samples::F64(a), Samples::F64(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+        }
+        _ => a == b,
+    }
+}
+
+/// Rows and columns of a raster, cut out of its samples.
+fn cut(samples: &Samples, extent: [usize; 2], bands: usize, window: SceneWindow) -> Vec<f64> {
+    let all = samples.clone().into_f32();
+    let mut cut = Vec::new();
+    for band in 0..bands {
+        for row in window.row..window.row + window.height {
+            let start = (band * extent[0] + row) * extent[1] + window.column;
+            cut.extend(
+                all[start..start + window.width]
+                    .iter()
+                    .map(|&v| f64::from(v)),
+            );
+        }
+    }
+    cut
+}
+
+#[test]
+fn windows_of_every_layout_are_what_the_whole_file_gives() {
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/golden/rs-datasets/tiff.zip");
+    let source = Source::open(&path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let names = source.list().unwrap();
+    let mut seen = 0;
+    for name in names.iter().filter(|name| name.ends_with(".tif")) {
+        let bytes = source.read(name).unwrap();
+        let file = folder.path().join("scene.tif");
+        std::fs::write(&file, &bytes).unwrap();
+        let limits = ReadLimits::default();
+        let read = decode_geotiff(bytes, Path::new(name), &limits);
+        let opened = SceneFile::open(&file, SceneLimits::default());
+        let (expected, scene) = match (read, opened) {
+            (Ok(expected), Ok(scene)) => (expected, scene),
+            (Err(_), Err(_)) => continue,
+            (a, b) => panic!("{name}: {:?} and {:?}", a.err(), b.err()),
+        };
+        seen += 1;
+        assert_eq!(scene.dtype(), expected.dtype(), "{name}");
+        assert_eq!(scene.geo(), expected.geo.as_ref(), "{name}");
+        let found = scene.read(whole(&scene)).unwrap();
+        assert!(equal(&found.samples, &expected.samples), "{name}");
+        assert_eq!(found.valid, expected.valid, "{name}");
+        let extent = [scene.height(), scene.width()];
+        for (row, column) in [(0, 0), (extent[0] / 2, extent[1] / 3)] {
+            let window = SceneWindow {
+                row,
+                column,
+                height: (extent[0] - row).min(7),
+                width: (extent[1] - column).min(9),
+            };
+            let found = scene.read(window).unwrap();
+            let wanted = cut(&expected.samples, extent, expected.bands, window);
+            let values = found.samples.into_f32();
+            assert!(
+                values.len() == wanted.len()
+                    && values
+                        .iter()
+                        .zip(&wanted)
+                        .all(|(a, b)| { f64::from(*a) == *b || (a.is_nan() && b.is_nan()) }),
+                "{name}, {window:?}"
+            );
+            if let (Some(geo), Some(all)) = (&found.geo, &expected.geo) {
+                let [x, a, b, ..] = all.transform;
+                let moved = x + a * column as f64 + b * row as f64;
+                assert!(
+                    (geo.transform[0] - moved).abs() <= moved.abs() * 1e-12,
+                    "{name}"
+                );
+            }
+        }
+    }
+    assert!(seen > 30, "only {seen} files");
+}
+
+/// A scene declared as 20,000 x 20,000 x 4 (3.2 GB) of which three tiles are there.
+fn sparse(path: &Path) -> Vec<u16> {
+    let tile: Vec<u16> = (0..256 * 256 * 4)
+        .map(|i| (i % 60_000) as u16 + 1)
+        .collect();
+    let file = std::fs::File::create(path).unwrap();
+    let options = WriteOptions {
+        variant: TiffVariant::BigTiff,
+        ..WriteOptions::default()
+    };
+    let mut writer = TiffWriter::new(file, options).unwrap();
+    let image = ImageBuilder::new(20_000, 20_000)
+        .samples_per_pixel(4)
+        .sample_type::<u16>()
+        .compression(tiff_reader::constants::Compression::Deflate)
+        .tiles(256, 256)
+        .tag(tiff_reader::Tag::new(
+            42113,
+            tiff_reader::TagValue::Ascii("7".into()),
+        ));
+    let image = writer.add_image(image).unwrap();
+    for index in 0..79 * 79 {
+        if [0, 80, 79 * 79 - 1].contains(&index) {
+            writer.write_block(&image, index, &tile).unwrap();
+        } else {
+            writer.write_block_sparse(&image, index).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    tile
+}
+
+#[test]
+fn a_scene_larger_than_its_budget_is_read_in_windows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.tif");
+    let tile = sparse(&path);
+    let limits = SceneLimits {
+        cache_bytes: 4 << 20,
+        max_block_bytes: 2 << 20,
+    };
+    let scene = SceneFile::open(&path, limits).unwrap();
+    assert_eq!(
+        (scene.height(), scene.width(), scene.bands()),
+        (20_000, 20_000, 4)
+    );
+    assert!(matches!(
+        scene.read(whole(&scene)),
+        Err(DataError::TooLarge { .. })
+    ));
+    // Tile (1, 1) lies at rows and columns 256 to 511; its neighbours to the right are not in the file.
+    let window = SceneWindow {
+        row: 300,
+        column: 500,
+        height: 20,
+        width: 30,
+    };
+    let found = scene.read(window).unwrap();
+    let Samples::U16(values) = &found.samples else {
+        panic!("type {}", found.dtype());
+    };
+    let valid = found.valid.as_ref().unwrap();
+    for row in 0..20 {
+        for column in 0..30 {
+            let inside = column < 12;
+            let source = ((300 - 256 + row) * 256 + 500 - 256 + column) * 4;
+            let numbers: Vec<u16> = (0..4)
+                .map(|band| tile[(source + band) % tile.len()])
+                .collect();
+            let measured = inside && !numbers.contains(&7);
+            assert_eq!(valid[row * 30 + column], measured, "{row} {column}");
+            if inside {
+                for band in 0..4 {
+                    assert_eq!(values[(band * 20 + row) * 30 + column], numbers[band]);
+                }
+            }
+        }
+    }
+    for window in [(0, 0, 0, 4), (19_999, 0, 2, 1), (0, usize::MAX, 1, 1)] {
+        let (row, column, height, width) = window;
+        let window = SceneWindow {
+            row,
+            column,
+            height,
+            width,
+        };
+        assert!(matches!(scene.read(window), Err(DataError::Shape { .. })));
+    }
+}
+
+/// Resident memory of this process, in bytes.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number.and_then(|text| text.parse().ok()).unwrap_or(0u64) * 1024
+}
+
+#[test]
+fn memory_stays_within_the_budget() {
+    // 12,288 x 12,288 x 2 bytes = 302 MB, of which 4 MB may be kept.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("full.tif");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut writer = TiffWriter::new(file, WriteOptions::auto()).unwrap();
+    let image = ImageBuilder::new(12_288, 12_288)
+        .sample_type::<u16>()
+        .compression(tiff_reader::constants::Compression::Deflate)
+        .tiles(256, 256);
+    let image = writer.add_image(image).unwrap();
+    for index in 0..48 * 48 {
+        writer
+            .write_block(&image, index, &vec![index as u16; 256 * 256])
+            .unwrap();
+    }
+    writer.finish().unwrap();
+    let limits = SceneLimits {
+        cache_bytes: 4 << 20,
+        max_block_bytes: 1 << 20,
+    };
+    let scene = SceneFile::open(&path, limits).unwrap();
+    let before = resident();
+    let mut most = 0;
+    for row in (0..12_288).step_by(512) {
+        for column in (0..12_288).step_by(512) {
+            let window = SceneWindow {
+                row,
+                column,
+                height: 512,
+                width: 512,
+            };
+            let found = scene.read(window).unwrap();
+            let Samples::U16(values) = found.samples else {
+                panic!()
+            };
+            assert_eq!(usize::from(values[0]), row / 256 * 48 + column / 256);
+            assert_eq!(
+                usize::from(values[512 * 512 - 1]),
+                (row / 256 + 1) * 48 + column / 256 + 1
+            );
+        }
+        most = most.max(resident());
+    }
+    // Other tests of this file run at the same time, each with a few tens of MB.
+    let grown = most.saturating_sub(before);
+    assert!(grown < 120 << 20, "{grown} bytes for a scene of 302 MB");
+}
+
+fn spec(height: usize, width: usize, bands: usize, dtype: Dtype, tags: GeoTags) -> GeoTiffSpec {
+    GeoTiffSpec {
+        height,
+        width,
+        bands,
+        dtype,
+        palette: None,
+        nodata: None,
+        tags,
+        predictor: true,
+        band_names: Vec::new(),
+        metadata: Vec::new(),
+    }
+}
+
+fn value(band: usize, row: usize, column: usize) -> f32 {
+    ((band * 37 + row * 3 + column * 7) % 251) as f32
+}
+
+fn write(path: &Path, spec: &GeoTiffSpec) {
+    let mut writer = GeoTiffWriter::create(path, spec).unwrap();
+    let [down, across] = spec.tiles();
+    // From the last to the first: any order will do.
+    for band in (0..spec.bands).rev() {
+        for (row, column) in (0..down * across).rev().map(|i| (i / across, i % across)) {
+            let values = (0..TILE * TILE)
+                .map(|i| value(band, row * TILE + i / TILE, column * TILE + i % TILE));
+            let samples = match spec.dtype {
+                Dtype::U8 => Samples::U8(values.map(|value| value as u8).collect()),
+                _ => Samples::F32(values.collect()),
+            };
+            let tile = encode_tile(spec, &samples).unwrap();
+            writer.write(band, row, column, &tile).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn what_is_written_is_read_back_with_its_place_on_the_ground() {
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/golden/rs-datasets/tiff.zip");
+    let source = Source::open(&golden).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut placed = 0;
+    for name in source
+        .list()
+        .unwrap()
+        .iter()
+        .filter(|name| name.ends_with(".tif"))
+    {
+        let original = folder.path().join("original.tif");
+        std::fs::write(&original, source.read(name).unwrap()).unwrap();
+        let Ok(original) = SceneFile::open(&original, SceneLimits::default()) else {
+            continue;
+        };
+        if original.geo_tags().is_empty() {
+            continue;
+        }
+        placed += 1;
+        let path = folder.path().join("copy.tif");
+        write(
+            &path,
+            &spec(20, 30, 1, Dtype::U8, original.geo_tags().clone()),
+        );
+        let copy = SceneFile::open(&path, SceneLimits::default()).unwrap();
+        assert_eq!(copy.geo_tags(), original.geo_tags(), "{name}");
+        assert_eq!(copy.geo(), original.geo(), "{name}");
+        // Another grid in the same system.
+        let Some(geo) = original.geo() else { continue };
+        let [x, a, b, y, c, d] = geo.transform;
+        let coarse = [x, 4.0 * a, 4.0 * b, y, 4.0 * c, 4.0 * d];
+        let tags = original.geo_tags().with_transform(coarse);
+        write(&path, &spec(20, 30, 1, Dtype::U8, tags));
+        let copy = SceneFile::open(&path, SceneLimits::default()).unwrap();
+        let found = copy.geo().unwrap();
+        assert_eq!(found.epsg, geo.epsg, "{name}");
+        for (found, expected) in found.transform.iter().zip(&coarse) {
+            assert!((found - expected).abs() <= expected.abs() * 1e-12, "{name}");
+        }
+    }
+    assert!(placed >= 3, "only {placed} files with a georeference");
+}
+
+#[test]
+fn bands_types_and_odd_extents_survive() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.tif");
+    for (height, width, bands, dtype) in [
+        (1, 1, 1, Dtype::U8),
+        (256, 256, 1, Dtype::F32),
+        (300, 700, 3, Dtype::F32),
+        (513, 255, 2, Dtype::U8),
+    ] {
+        let mut spec = spec(height, width, bands, dtype, GeoTags::default());
+        spec.nodata = Some(f64::from(value(0, 0, 0)));
+        write(&path, &spec);
+        let scene = SceneFile::open(&path, SceneLimits::default()).unwrap();
+        assert_eq!(scene.nodata(), spec.nodata);
+        assert_eq!(scene.block(), [TILE, TILE]);
+        let found = scene.read(whole(&scene)).unwrap();
+        assert_eq!(found.dtype(), dtype);
+        assert_eq!(found.valid.as_ref().map(|valid| valid[0]), Some(false));
+        let values = found.samples.into_f32();
+        for band in 0..bands {
+            for (row, column) in [(0, 0), (height - 1, width - 1), (height / 2, width / 3)] {
+                let at = (band * height + row) * width + column;
+                assert_eq!(values[at], value(band, row, column));
+            }
+        }
+    }
+}
+
+#[test]
+fn colours_and_names_are_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.tif");
+    let mut spec = spec(10, 10, 1, Dtype::U8, GeoTags::default());
+    spec.palette = Some(vec![[0, 114, 178], [230, 159, 0]]);
+    spec.predictor = false;
+    spec.band_names = vec!["class <&\" \u{0}".into()];
+    spec.metadata = vec![("CLASS_0".into(), "water".into())];
+    write(&path, &spec);
+    let file = tiff_reader::TiffFile::open(&path).unwrap();
+    let ifd = file.ifd(0).unwrap();
+    let map = ifd.tag(320).unwrap().value.as_u16_slice().unwrap();
+    assert_eq!(
+        (map.len(), map[1], map[256 + 1], map[512]),
+        (768, 230 * 257, 159 * 257, 178 * 257)
+    );
+    let xml = ifd.tag(42112).unwrap().value.as_str().unwrap();
+    assert!(xml.contains("<Item name=\"CLASS_0\">water</Item>"), "{xml}");
+    assert!(xml.contains("class &lt;&amp;&quot;"), "{xml}");
+}
+
+#[test]
+fn what_contradicts_itself_is_refused_and_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.tif");
+    let good = spec(300, 300, 1, Dtype::F32, GeoTags::default());
+    let mut bad = good.clone();
+    bad.dtype = Dtype::U16;
+    assert!(GeoTiffWriter::create(&path, &bad).is_err());
+    bad = good.clone();
+    bad.palette = Some(vec![[0; 3]]);
+    assert!(GeoTiffWriter::create(&path, &bad).is_err());
+    bad = good.clone();
+    bad.band_names = vec!["a".into(), "b".into()];
+    assert!(GeoTiffWriter::create(&path, &bad).is_err());
+    assert!(encode_tile(&good, &Samples::U8(vec![0; TILE * TILE])).is_err());
+    assert!(encode_tile(&good, &Samples::F32(vec![0.0; 3])).is_err());
+
+    std::fs::write(&path, b"older").unwrap();
+    let tile = encode_tile(&good, &Samples::F32(vec![1.0; TILE * TILE])).unwrap();
+    let mut writer = GeoTiffWriter::create(&path, &good).unwrap();
+    writer.write(0, 0, 0, &tile).unwrap();
+    assert!(writer.write(0, 0, 0, &tile).is_err(), "twice");
+    assert!(writer.write(0, 2, 0, &tile).is_err(), "beyond");
+    let error = writer.finish().unwrap_err().to_string();
+    assert!(error.contains("1 of 4"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"older");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    drop(GeoTiffWriter::create(&path, &good).unwrap());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert!(GeoTiffWriter::create(&folder.path().join("no/map.tif"), &good).is_err());
+}
+
+#[test]
+fn a_file_that_ends_early_is_refused_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.tif");
+    sparse(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    let refused = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        SceneFile::open(&path, SceneLimits::default())
+            .unwrap_err()
+            .to_string()
+    };
+    for end in [0, 3, 16, 1000, bytes.len() / 2, bytes.len() - 1] {
+        let error = refused(&bytes[..end]);
+        assert!(error.contains("map.tif"), "{error}");
+    }
+    // The directory stands at the end of that file; GDAL writes it in front, so that such a file loses its last blocks.
+    let golden =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/golden/rs-datasets/tiff.zip");
+    let source = Source::open(&golden).unwrap();
+    let mut beyond = 0;
+    for name in source.list().unwrap() {
+        let bytes = source.read(&name).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
+        if !name.ends_with(".tif") || SceneFile::open(&path, SceneLimits::default()).is_err() {
+            continue;
+        }
+        beyond += usize::from(refused(&bytes[..bytes.len() - 1]).contains("the file ends at"));
+    }
+    assert!(beyond > 10, "{beyond} files");
+    let good = spec(600, 600, 1, Dtype::U8, GeoTags::default());
+    write(&path, &good);
+    let error = SceneFile::open(&folder.path().join("none.tif"), SceneLimits::default());
+    assert!(matches!(error, Err(DataError::Missing { .. })));
+    let limits = SceneLimits {
+        max_block_bytes: 1000,
+        ..SceneLimits::default()
+    };
+    assert!(matches!(
+        SceneFile::open(&path, limits),
+        Err(DataError::TooLarge { .. })
+    ));
+}
+
+/// Writes 4 GiB; run by hand with `--ignored`.
+#[test]
+#[ignore = "writes 4.3 GB"]
+fn beyond_four_gib_it_is_a_bigtiff() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("big.tif");
+    let spec = spec(65_536, 65_536, 1, Dtype::U8, GeoTags::default());
+    let mut state = 1u32;
+    let noise = (0..TILE * TILE).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    });
+    let tile = encode_tile(&spec, &Samples::U8(noise.collect())).unwrap();
+    let mut writer = GeoTiffWriter::create(&path, &spec).unwrap();
+    for row in 0..256 {
+        for column in 0..256 {
+            writer.write(0, row, column, &tile).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    assert!(std::fs::metadata(&path).unwrap().len() > 1 << 32);
+    let scene = SceneFile::open(&path, SceneLimits::default()).unwrap();
+    let at = |row, column| {
+        let window = SceneWindow {
+            row,
+            column,
+            height: 1,
+            width: 1,
+        };
+        scene.read(window).unwrap().samples
+    };
+    assert_eq!(at(65_535, 65_535), at(255, 255));
+}
