@@ -8,6 +8,7 @@ pub mod experiment;
 mod hex;
 pub mod pretrain;
 pub mod run;
+pub mod scene;
 
 pub use backend::{BackendError, BackendKind, BackendTask, dispatch};
 pub use experiment::ExperimentError;
