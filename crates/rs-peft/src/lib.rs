@@ -3,13 +3,17 @@
 //! The crates of the workspace under one roof, and what joins them: experiments as files ([`experiment`]), their execution
 //! ([`run`]) and the choice of backend ([`BackendKind`]). Each crate can be used on its own.
 
+pub mod adapt;
+pub mod adapted;
 mod backend;
 pub mod experiment;
 mod hex;
 pub mod pretrain;
 pub mod run;
 pub mod scene;
+pub mod shipped;
 
+pub use adapted::{AdaptedError, AdaptedModel, ModelManifest};
 pub use backend::{BackendError, BackendKind, BackendTask, dispatch};
 pub use experiment::ExperimentError;
 pub use run::RunError;

@@ -2,14 +2,23 @@
 
 mod cli;
 
-use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use rs_peft::adapt::AdaptError;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed; the message says why and what to do
+  2  the command line cannot be: an unknown flag, value or combination";
+
 /// Adapt pretrained vision models to remote-sensing imagery.
 #[derive(Parser)]
-#[command(name = "rs-peft", version)]
+#[command(name = "rs-peft", version, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -17,6 +26,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Adapt a backbone to labelled images of one's own and write a model directory.
+    Adapt(Box<cli::adapt::Args>),
+    /// Say what a model makes of images.
+    Predict(cli::predict::Args),
+    /// Map a whole scene: a GeoTIFF larger than memory in, a georeferenced map of classes out.
+    Map(cli::scene::Args),
     /// Run the experiments and write the report.
     Repro(cli::repro::Args),
     /// Pretrain a small backbone as a masked autoencoder on EuroSAT RGB.
@@ -27,17 +42,53 @@ enum Command {
     Inspect(cli::inspect::Args),
     /// Re-save a checkpoint with the description of its input, as experiments need it.
     Pack(cli::pack::Args),
-    /// Score result files that any program may have written.
+    /// Score a model, or result files that any program may have written.
     Eval(cli::eval::Args),
+    /// Write the adapter of a model into its backbone.
+    Merge(cli::merge::Args),
+    /// List the methods, with the parameters each trains.
+    Methods(cli::methods::Args),
+    /// List the published backbones that are known.
+    Models(cli::models::Args),
+    /// Print completions for a shell.
+    Completions {
+        /// bash, elvish, fish, powershell or zsh.
+        shell: clap_complete::Shell,
+    },
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            let usage = error
+                .chain()
+                .filter_map(|cause| cause.downcast_ref::<AdaptError>())
+                .any(|error| matches!(error, AdaptError::Usage { .. }));
+            ExitCode::from(if usage { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Adapt(args) => cli::adapt::run(&args),
+        Command::Predict(args) => cli::predict::run(&args),
+        Command::Map(args) => cli::scene::run(&args),
         Command::Repro(args) => cli::repro::run(&args),
         Command::Pretrain(args) => cli::pretrain::run(&args),
         Command::Embed(args) => cli::embed::run(&args),
         Command::Inspect(args) => cli::inspect::run(&args),
         Command::Pack(args) => cli::pack::run(&args),
         Command::Eval(args) => cli::eval::run(&args),
+        Command::Merge(args) => cli::merge::run(&args),
+        Command::Methods(args) => cli::methods::run(&args),
+        Command::Models(args) => cli::models::run(&args),
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "rs-peft", &mut std::io::stdout());
+            Ok(())
+        }
     }
 }

@@ -44,6 +44,7 @@ fn run(row: &Row, folder: &Path, keep_adapter: bool) -> Result<SeedOutput, RunEr
         features: None,
         backend: "flex",
         keep_adapter,
+        session: rs_peft::run::Session::default(),
         clock: &clock,
     };
     dispatch(BackendKind::Flex, run).unwrap()

@@ -67,6 +67,7 @@ fn seed_run<'a>(
         features: None,
         backend: "flex",
         keep_adapter: false,
+        session: rs_peft::run::Session::default(),
         clock,
     }
 }
@@ -75,6 +76,7 @@ fn run(row: &Row, folder: &Path, keep_adapter: bool) -> Result<SeedOutput, RunEr
     let clock = || Duration::ZERO;
     let run = SeedRun {
         keep_adapter,
+        session: rs_peft::run::Session::default(),
         ..seed_run(row, folder, &clock)
     };
     dispatch(BackendKind::Flex, run).unwrap()

@@ -103,6 +103,7 @@ fn run(row: &Row, folder: &Path, features: &Path) -> Result<SeedOutput, RunError
         features: Some(features),
         backend: "flex",
         keep_adapter: false,
+        session: rs_peft::run::Session::default(),
         clock: &clock,
     };
     dispatch(BackendKind::Flex, run).unwrap()

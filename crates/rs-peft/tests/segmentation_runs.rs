@@ -57,6 +57,7 @@ fn run(row: &Row, data: Option<&Path>, folder: &Path, keep: bool) -> Result<Seed
         features: None,
         backend: "flex",
         keep_adapter: keep,
+        session: rs_peft::run::Session::default(),
         clock: &clock,
     };
     dispatch(BackendKind::Flex, run).unwrap()

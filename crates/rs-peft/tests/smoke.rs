@@ -37,6 +37,7 @@ fn try_run(
     folder: &Path,
     seed: u64,
     keep_adapter: bool,
+    session: rs_peft::run::Session::default(),
 ) -> Result<SeedOutput, RunError> {
     let clock = || Duration::ZERO;
     let run = SeedRun {
@@ -50,6 +51,7 @@ fn try_run(
         features: None,
         backend: "flex",
         keep_adapter,
+        session: rs_peft::run::Session::default(),
         clock: &clock,
     };
     dispatch(BackendKind::Flex, run).unwrap()

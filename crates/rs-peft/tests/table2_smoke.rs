@@ -81,6 +81,7 @@ fn every_row_of_table_2_runs() {
             features: Some(features.path()),
             backend: "flex",
             keep_adapter: false,
+            session: rs_peft::run::Session::default(),
             clock: &clock,
         };
         let out = dispatch(BackendKind::Flex, run).unwrap();

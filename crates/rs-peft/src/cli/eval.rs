@@ -3,13 +3,21 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use burn::tensor::backend::AutodiffBackend;
 use clap::{Args as ClapArgs, Subcommand};
+use rs_peft::adapt::layout;
+use rs_peft::adapted::{AdaptedModel, LoadModelOptions};
 use rs_peft::eval::metric::{ClassGroup, ClassGroups};
 use rs_peft::eval::oriented::{
     ApMethod, DifficultObjects, OrientedRules, UnknownClasses, evaluate_oriented, read_image_list,
     read_labels, read_results,
 };
+use rs_peft::eval::record::SeedResult;
 use rs_peft::rs_datasets::catalog::dota::{DEBLORA_GROUPS, DotaVersion};
+use rs_peft::rs_datasets::{Split, catalog};
+use rs_peft::{BackendKind, BackendTask, dispatch};
+
+use super::scores;
 
 /// Arguments of `eval`.
 #[derive(ClapArgs)]
@@ -22,6 +30,77 @@ pub(crate) struct Args {
 enum What {
     /// Average precision of oriented boxes: DOTA's Task 1 files against labelTxt files.
     Dota(Dota),
+    /// A model directory on labelled images.
+    #[command(after_help = EXAMPLES)]
+    Model(Model),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  rs-peft eval model model --data chips
+  rs-peft eval model model --data manifest.csv --part test --json";
+
+#[derive(ClapArgs)]
+struct Model {
+    /// Folder that `rs-peft adapt` wrote.
+    model: PathBuf,
+    /// Folder with a folder per class, zip of one, or manifest.
+    #[arg(long)]
+    data: PathBuf,
+    /// Name of a data set whose layout --data has, e.g. eurosat_ms.
+    #[arg(long)]
+    dataset: Option<String>,
+    /// Only the images of this part of the split that the data come in.
+    #[arg(long)]
+    part: Option<String>,
+    /// The backbone's checkpoint, where it is no longer where it was.
+    #[arg(long)]
+    backbone: Option<PathBuf>,
+    /// flex, ndarray, wgpu, vulkan, metal or cuda.
+    #[arg(long, default_value = "flex")]
+    backend: BackendKind,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+impl BackendTask for &Model {
+    type Output = anyhow::Result<()>;
+
+    fn run<B: AutodiffBackend>(self, device: B::Device) -> anyhow::Result<()> {
+        let name = match &self.dataset {
+            Some(name) => name.as_str(),
+            None => layout(&self.data),
+        };
+        let dataset = catalog::open(name, &self.data)?;
+        let indices: Vec<usize> = match &self.part {
+            Some(part) => Split::published(dataset.as_ref())?.indices(part, dataset.as_ref())?,
+            None => (0..dataset.len()).collect(),
+        };
+        let options = LoadModelOptions {
+            backbone: self.backbone.clone(),
+        };
+        let model = AdaptedModel::<B::InnerBackend>::load_with(&self.model, &options, &device)?;
+        let found = model.score(dataset.as_ref(), &indices)?;
+        let result = SeedResult::from_evaluation(0, None, found);
+        if self.json {
+            let value = serde_json::json!({
+                "model": self.model,
+                "images": indices.len(),
+                "metrics": result.metrics,
+                "per_class": result.per_class,
+                "confusion": result.confusion,
+            });
+            println!("{}", serde_json::to_string_pretty(&value)?);
+        } else {
+            println!("{} images\n", indices.len());
+            print!("{}", scores::table(&result.metrics));
+            if let Some(classes) = &result.per_class {
+                print!("\n{}", scores::per_class(classes));
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(ClapArgs)]
@@ -61,6 +140,7 @@ struct Dota {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     match &args.what {
         What::Dota(args) => dota(args),
+        What::Model(args) => dispatch(args.backend, args)?,
     }
 }
 

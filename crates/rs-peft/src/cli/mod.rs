@@ -1,15 +1,22 @@
 //! One file per command.
 
+pub(crate) mod adapt;
 pub(crate) mod embed;
 pub(crate) mod eval;
 mod feature_file;
 pub(crate) mod inspect;
 mod inspect_diffusion;
+pub(crate) mod merge;
+pub(crate) mod methods;
+pub(crate) mod models;
 pub(crate) mod pack;
+pub(crate) mod predict;
 pub(crate) mod pretrain;
 pub(crate) mod provenance;
 mod report;
 pub(crate) mod repro;
+pub(crate) mod scene;
+mod scores;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -268,6 +268,7 @@ fn one_seed(
         features: Some(&common.out.join("features")),
         backend: common.backend.name(),
         keep_adapter: common.keep_adapters,
+        session: rs_peft::run::Session::default(),
         clock: &clock,
     };
     let mut output = dispatch(common.backend, run)??;

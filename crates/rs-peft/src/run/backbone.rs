@@ -18,6 +18,7 @@ pub const INPUT_METADATA: &str = "input";
 pub const SHIPPED: &str = "assets/backbone/vit_8x192_eurosat_mae.safetensors";
 
 /// A frozen backbone fitted to the input's channels.
+#[derive(Debug)]
 pub(crate) struct Backbone<B: Backend> {
     /// The model; no parameter requires a gradient.
     pub(crate) vit: Vit<B>,
@@ -47,13 +48,23 @@ pub(crate) fn load<B: Backend>(
     seed: u64,
     device: &B::Device,
 ) -> Result<Backbone<B>, RunError> {
-    let path = path(config, root);
+    load_file(&path(config, root), config, input, seed, device)
+}
+
+/// The same from a given file; `random` weights take its shape alone.
+pub(crate) fn load_file<B: Backend>(
+    path: &Path,
+    config: &BackboneConfig,
+    input: &InputConfig,
+    seed: u64,
+    device: &B::Device,
+) -> Result<Backbone<B>, RunError> {
     let known = config.model.as_deref().map(published).transpose()?;
-    let (mut vit, report) = load_vit::<B>(&path, known.as_ref(), &LoadOptions::default(), device)?;
+    let (mut vit, report) = load_vit::<B>(path, known.as_ref(), &LoadOptions::default(), device)?;
     let statistics = match input.normalise {
-        Normalisation::Weights => statistics(&path, &report)?,
+        Normalisation::Weights => statistics(path, &report)?,
         // Nothing is standardised with them.
-        Normalisation::Train => statistics(&path, &report).unwrap_or_else(|_| none(&path)),
+        Normalisation::Train => statistics(path, &report).unwrap_or_else(|_| none(path)),
     };
     let mut vit_config = report.config;
     if config.weights == "random" {

@@ -16,6 +16,9 @@ use crate::experiment::{DataConfig, LongTailSplit, NaturalLongTail, SplitConfig}
 /// Seed of the synthetic scenes; the split is what a run's seed draws.
 const SCENES: u64 = 20_26;
 
+/// Published parts that a row is tested on, the first that is there.
+pub(crate) const HELD_OUT: [&str; 4] = ["test", "val", "valid", "validation"];
+
 /// Opens the data set of a row. `folder` is what the user gave with `--data`.
 ///
 /// # Errors
@@ -76,9 +79,9 @@ pub(crate) fn split(
     };
     let name = format!("{}-seed{seed}", dataset.name());
     Ok(match &config.split {
-        SplitConfig::Published if left_out.is_empty() => Split::published(dataset)?,
+        SplitConfig::Published if left_out.is_empty() => published(dataset)?,
         SplitConfig::Published => {
-            Split::published(dataset)?.without(&left_out, "left out by the experiment")?
+            published(dataset)?.without(&left_out, "left out by the experiment")?
         }
         SplitConfig::Repeated { test } => stratified(
             &table,
@@ -107,6 +110,23 @@ pub(crate) fn split(
         SplitConfig::LongTailed(config) => long_tailed(row, config, table, &name, seed, folder)?,
         SplitConfig::NaturalLongTail(config) => natural(config, dataset, &table, &name, seed)?,
     })
+}
+
+/// The published split; where it has no part `test`, that for validation is tested.
+fn published(dataset: &dyn Dataset) -> Result<Split, RunError> {
+    let split = Split::published(dataset)?;
+    let held = HELD_OUT.iter().find(|name| split.part(name).is_ok());
+    match held {
+        Some(&held) if held != "test" => {
+            let parts = split.parts().map(|(name, ids)| {
+                let name = if name == held { "test" } else { name };
+                (name.to_owned(), ids.to_vec())
+            });
+            let rule = format!("published, {held} tested");
+            Ok(Split::new(split.name(), &rule, None, parts.collect())?)
+        }
+        _ => Ok(split),
+    }
 }
 
 /// Parts `train`, `validation` and `test` of a set that is long-tailed by itself.

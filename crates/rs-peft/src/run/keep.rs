@@ -4,11 +4,12 @@
 //! |---|---|
 //! | in weight space | `seed-N.adapter/`, a PEFT directory with the head |
 //! | DEFLECT | `seed-N.deflect.safetensors`, and `seed-N.adapter/`, a PEFT directory with the head alone |
+//! | any, of a class per image or pixel | `seed-N.input.json`, [`KeptInput`]: what the images were and how they became channels |
 //!
 //! The head's further arrays are the statistics that its inputs are standardised with (`mean`, `std`), those of the spectra it
 //! is handed (`spectra.mean`, `spectra.std`), and a trained patch embedding (`patch_embed.weight`, `patch_embed.bias`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
@@ -16,10 +17,63 @@ use deflect::ImageStatistics;
 use heads::LinearHead;
 use heads::segmentation::NamedArray;
 use peft_lora::{BaseIdentity, HostArray, MethodConfig, PeftAdapter, SavedHead};
+use rs_datasets::{Dataset, Task};
+use serde::{Deserialize, Serialize};
+use vit_backbone::FeatureRequest;
 
 use super::model::{InputAdapter, Readout, Trainable};
-use super::{Adapter, RunError};
+use super::seed::SeedRun;
+use super::{Adapter, ModelInput, RunError, View, json_file};
 use crate::experiment::Method;
+
+/// What the files of an adapter and its head do not say and a prediction needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptInput {
+    pub(crate) input: ModelInput,
+    pub(crate) classes: Vec<String>,
+    pub(crate) data: KeptData,
+    /// Blocks that the head reads.
+    pub(crate) blocks: Vec<usize>,
+    pub(crate) final_norm: bool,
+}
+
+/// Where the training images came from, as their publisher says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptData {
+    pub(crate) name: String,
+    pub(crate) licence: String,
+    pub(crate) citation: String,
+    pub(crate) source: String,
+    pub(crate) task: Task,
+}
+
+impl SeedRun<'_> {
+    /// Writes what the images were, for whoever loads the adapter.
+    pub(super) fn keep_input(&self, view: &View, request: &FeatureRequest) -> Result<(), RunError> {
+        let info = view.info();
+        let kept = KeptInput {
+            input: view.input()?,
+            classes: view.classes().to_vec(),
+            data: KeptData {
+                name: info.name.clone(),
+                licence: info.licence.clone(),
+                citation: info.citation.clone(),
+                source: info.source.clone(),
+                task: info.task,
+            },
+            blocks: request.blocks.clone(),
+            final_norm: request.final_norm,
+        };
+        json_file::write(&kept_input_file(self.folder, self.seed), &kept)
+    }
+}
+
+/// The file of [`KeptInput`].
+pub(crate) fn kept_input_file(folder: &Path, seed: u64) -> PathBuf {
+    folder.join(format!("seed-{seed}.input.json"))
+}
 
 /// Writes the files of one seed into `folder`.
 ///

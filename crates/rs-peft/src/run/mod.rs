@@ -1,20 +1,21 @@
 //! Running experiments: one process per seed, records per row, one report over all.
 
 mod adapter;
-mod backbone;
+pub(crate) mod backbone;
 mod batches;
-mod data;
+pub(crate) mod data;
 mod detection;
 mod error;
 mod examples;
 mod finish;
 mod held;
-mod json_file;
-mod keep;
+pub(crate) mod json_file;
+pub(crate) mod keep;
 mod last_image;
 mod long_tail;
-mod map_readout;
+pub(crate) mod map_readout;
 mod model;
+mod model_input;
 mod panels;
 mod pictures;
 mod plan;
@@ -23,8 +24,9 @@ mod recipe;
 mod record;
 mod schedule;
 mod seed;
-mod segmentation;
-mod spectral;
+pub(crate) mod segmentation;
+mod session;
+pub(crate) mod spectral;
 mod train;
 mod view;
 
@@ -34,12 +36,14 @@ pub(crate) use batches::LoaderSource;
 pub use error::RunError;
 pub use examples::examples;
 pub use model::{InputAdapter, Readout, Trainable};
+pub use model_input::{InputSteps, ModelInput};
 pub use pictures::pictures;
 pub use plan::{PlannedRow, plan};
 pub use predictions::Predictions;
 pub use record::{Provenance, collect};
 pub use schedule::{Job, run_jobs};
 pub use seed::{SeedOutput, SeedRun};
+pub use session::Session;
 pub use view::View;
 
 pub(crate) use data::without as without_reserved;

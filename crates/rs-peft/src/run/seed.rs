@@ -24,6 +24,7 @@ use super::held::held;
 use super::keep::keep;
 use super::model::{InputAdapter, Readout, Trainable};
 use super::predictions::Predictions;
+use super::session::Session;
 use super::view::View;
 use super::{Adapter, Provenance, RunError, data, spectral, train};
 use crate::backend::BackendTask;
@@ -51,6 +52,8 @@ pub struct SeedRun<'a> {
     pub backend: &'a str,
     /// Whether the trained adapter and head are kept as files in `folder`.
     pub keep_adapter: bool,
+    /// How it is watched, checkpointed and stopped.
+    pub session: Session<'a>,
     /// Tells the time since any fixed moment, for progress and seconds; only programs read the clock.
     pub clock: &'a (dyn Fn() -> std::time::Duration + Sync),
 }
@@ -132,7 +135,7 @@ impl BackendTask for SeedRun<'_> {
         if let Some(asked) = &experiment.detection {
             return self.detection(asked, dataset, &split, &base, &device, started);
         }
-        let samples = self.samples(dataset, &split, &base)?;
+        let (samples, view) = self.samples(dataset, &split, &base)?;
         let classes = samples.all.classes().to_vec();
 
         let readout = self.readout(&samples, &base, &device)?;
@@ -197,6 +200,7 @@ impl BackendTask for SeedRun<'_> {
                         &readout,
                         &self.base_identity(&base.sha256),
                     )?;
+                    self.keep_input(&view, &readout.request)?;
                 }
                 let test = features_of(
                     &samples,
@@ -322,16 +326,18 @@ impl SeedRun<'_> {
         dataset: Arc<dyn Dataset>,
         split: &Split,
         base: &Backbone<B>,
-    ) -> Result<Samples, RunError> {
+    ) -> Result<(Samples, Arc<View>), RunError> {
         let train = split.indices("train", dataset.as_ref())?;
         let test = split.indices("test", dataset.as_ref())?;
         let view = View::new(dataset, &self.experiment.input, split, &base.input)?;
+        let view = Arc::new(view);
         let wanted: Vec<usize> = train.iter().chain(&test).copied().collect();
-        let (all, _) = held(Arc::new(view), wanted)?;
-        Ok(Samples {
+        let (all, _) = held(view.clone(), wanted)?;
+        let samples = Samples {
             all,
             train: train.len(),
-        })
+        };
+        Ok((samples, view))
     }
 
     /// Features of the model at its start, from the cache or computed and stored there.

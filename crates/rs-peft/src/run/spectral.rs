@@ -2,30 +2,36 @@
 
 use burn::tensor::backend::Backend;
 use deflect::{ImageStatistics, PixelSet, PixelSetConfig, SpectralBand, Spectrum, Standardisation};
-use rs_datasets::image_tensor;
+use rs_datasets::{BandSet, image_tensor};
 
 use super::RunError;
 use super::batches::loader;
 use super::seed::Samples;
-use super::view::NO_DATA;
+use super::view::{NO_DATA, SPECTRUM};
 use crate::experiment::InputConfig;
 
 /// Images per batch while statistics are fitted.
 const FIT_BATCH: usize = 64;
 
-/// What the channels behind the backbone's are. Bands without a wavelength (radar, elevation) are described as no reflectances:
-/// they are read themselves and enter no index.
+/// What the channels behind the backbone's are.
 pub(crate) fn spectrum(samples: &Samples, input: &InputConfig) -> Spectrum {
-    let first = input.bands.len();
-    let bands = &samples.all.bands().as_slice()[first..];
-    let described = input.spectral.iter().zip(bands).zip(first..);
+    spectrum_of(samples.all.bands(), input.bands.len())
+}
+
+/// What the channels from `first` on are. Bands without a wavelength (radar, elevation) are described as no reflectances: they are
+/// read themselves and enter no index.
+pub(crate) fn spectrum_of(channels: &BandSet, first: usize) -> Spectrum {
+    let described = channels.as_slice().iter().enumerate().skip(first);
     Spectrum::new(
         described
-            .map(|((name, band), channel)| SpectralBand {
-                nodata: Some(f64::from(NO_DATA)),
-                ..match band.wavelength_nm {
-                    Some(nm) => SpectralBand::optical(name, channel, f64::from(nm)),
-                    None => SpectralBand::other(name, channel),
+            .map(|(channel, band)| {
+                let name = band.name.strip_suffix(SPECTRUM).unwrap_or(&band.name);
+                SpectralBand {
+                    nodata: Some(f64::from(NO_DATA)),
+                    ..match band.wavelength_nm {
+                        Some(nm) => SpectralBand::optical(name, channel, f64::from(nm)),
+                        None => SpectralBand::other(name, channel),
+                    }
                 }
             })
             .collect(),

@@ -5,9 +5,7 @@ use eval::record::CurvePoint;
 use heads::{ClassWeights, CrossEntropy, CrossEntropyConfig, LinearHead};
 use rand::seq::SliceRandom;
 use rs_datasets::{Batch, image_tensor, stream};
-use training::{
-    BoxError, CheckpointPolicy, FeatureMatrix, FnSource, Hooks, Loss, StepContext, fit,
-};
+use training::{BoxError, FeatureMatrix, FnSource, Hooks, Loss, StepContext, fit};
 
 use super::RunError;
 use super::backbone::Backbone;
@@ -39,12 +37,12 @@ pub(crate) fn run<B: AutodiffBackend>(
 
     let labels = samples.labels(&samples.train_indices());
     let loss = loss(seed_run, samples.all.classes().len(), &labels)?;
-    let policy = CheckpointPolicy::new(seed_run.checkpoints(), seed_run.checkpoint_id());
     let long = adapts && config.epochs.saturating_mul(labels.len()) >= CHECKPOINT_FROM_IMAGES;
-    let mut hooks = Hooks::none();
-    if long {
-        hooks = hooks.checkpoint(&policy);
-    }
+    let policy = seed_run.checkpoint_policy(long);
+    let mut progress = seed_run.session.progress();
+    let hooks = seed_run
+        .session
+        .hooks(Hooks::none(), policy.as_ref(), progress.as_deref_mut());
     let outcome = if adapts {
         let objective =
             |model: &Trainable<B>, batch: Batch, _: &StepContext| -> Result<Loss<B>, BoxError> {
@@ -86,9 +84,7 @@ pub(crate) fn run<B: AutodiffBackend>(
         });
         fit(model, &recipe.fit, &objective, &source, device, hooks)?
     };
-    if long {
-        policy.clear()?;
-    }
+    seed_run.session.clear(policy.as_ref())?;
     Ok(Trained {
         curve: recipe.curve(&outcome.curve),
         model: outcome.model,

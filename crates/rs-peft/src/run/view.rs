@@ -5,22 +5,26 @@ use std::sync::Arc;
 
 use rs_datasets::{
     Band, BandSet, BandStatistics, ConvertUnit, DataError, Dataset, DatasetInfo, FillInvalid,
-    Image, InputUnit, Interpolation, Normalise, Pipeline, RenderUint8, Resize, Sample, SelectBands,
-    Split, Step, TargetUnit, compute_statistics, sample_stream,
+    InputUnit, Interpolation, Normalise, Pipeline, RenderUint8, Resize, Sample, SelectBands, Split,
+    Step, TargetUnit, compute_statistics,
 };
 
+use super::model_input::{InputSteps, ModelInput};
 use crate::experiment::{InputConfig, Normalisation, Rendering};
 
 /// The value that stands for "not measured" among spectra: no reflectance, backscatter or temperature comes near it.
 pub(crate) const NO_DATA: f32 = -9999.0;
+
+/// What stands behind the name of a band where it is a channel of spectra: the same band may be among the backbone's, too.
+pub(crate) const SPECTRUM: &str = " spectrum";
 
 /// A data set seen through an [`InputConfig`]: samples of `bands.len()` standardised channels for the backbone, then
 /// `spectral.len()` channels of spectra. Spectra are reflectances where the images hold digital numbers or reflectances, and
 /// otherwise what the images hold; pixels that were not measured are `NO_DATA`.
 pub struct View {
     inner: Arc<dyn Dataset>,
-    parts: Vec<Pipeline>,
-    bands: BandSet,
+    steps: InputSteps,
+    size: usize,
 }
 
 impl View {
@@ -109,18 +113,33 @@ impl View {
         if !config.spectral.is_empty() {
             let spectra = spectra(inner.as_ref(), config, size)?;
             for band in spectra.output_bands(inner.bands())?.as_slice() {
-                // The same band may be among the backbone's, too.
                 bands.push(Band {
-                    name: format!("{} spectrum", band.name),
+                    name: format!("{}{SPECTRUM}", band.name),
                     ..band.clone()
                 });
             }
             parts.push(spectra);
         }
         Ok(Self {
-            bands: BandSet::new(bands)?,
+            steps: InputSteps {
+                channels: BandSet::new(bands)?,
+                parts,
+            },
+            size: config.size,
             inner,
-            parts,
+        })
+    }
+
+    /// The images of the data set, and what is done to them.
+    ///
+    /// # Errors
+    /// When the first image, which tells the unit, cannot be read.
+    pub fn input(&self) -> Result<ModelInput, DataError> {
+        Ok(ModelInput {
+            bands: self.inner.bands().clone(),
+            unit: self.inner.load(0)?.image.unit,
+            size: self.size,
+            steps: self.steps.clone(),
         })
     }
 }
@@ -168,7 +187,7 @@ impl Dataset for View {
     }
 
     fn bands(&self) -> &BandSet {
-        &self.bands
+        &self.steps.channels
     }
 
     fn len(&self) -> usize {
@@ -188,31 +207,6 @@ impl Dataset for View {
     }
 
     fn load(&self, index: usize) -> Result<Sample, DataError> {
-        let sample = self.inner.load(index)?;
-        // No step is random; the stream is an argument that nothing draws from.
-        let mut stream = sample_stream(0, 0, self.inner.id(index), 0);
-        let mut joined: Option<Sample> = None;
-        for part in &self.parts {
-            let next = part.apply(sample.clone(), &mut stream)?;
-            joined = Some(match joined {
-                None => next,
-                Some(mut whole) => {
-                    let mut data = std::mem::take(&mut whole.image.data);
-                    data.extend_from_slice(&next.image.data);
-                    whole.image = Image::new(
-                        Arc::new(self.bands.clone()),
-                        InputUnit::Standardised,
-                        next.image.height,
-                        next.image.width,
-                        data,
-                    )?;
-                    whole
-                }
-            });
-        }
-        joined.ok_or_else(|| DataError::Setting {
-            what: "input".into(),
-            detail: "no band was chosen".into(),
-        })
+        self.steps.apply(&self.inner.load(index)?)
     }
 }

@@ -4,6 +4,7 @@
 //! is that of a row of windows, whatever the height of the scene; rows that are finished are kept on disk, so that a program that
 //! was stopped goes on where it was.
 
+mod adapted_model;
 mod band_file;
 mod colours;
 mod error;
@@ -18,6 +19,7 @@ mod rows;
 mod window_model;
 mod work;
 
+pub use adapted_model::SceneModel;
 pub use colours::{ClassColours, default_colours};
 pub use error::SceneError;
 pub use layout::{blend_weights, positions};

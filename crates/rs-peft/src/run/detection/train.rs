@@ -4,7 +4,7 @@ use burn::tensor::backend::AutodiffBackend;
 use eval::record::CurvePoint;
 use heads::detection::{DetectionLoss, TargetObject};
 use rs_datasets::{Batch, image_tensor};
-use training::{BoxError, CheckpointPolicy, Hooks, Loss, StepContext, fit};
+use training::{BoxError, Hooks, Loss, StepContext, fit};
 
 use super::model::Detector;
 use crate::experiment::DetectionConfig;
@@ -49,17 +49,15 @@ pub(super) fn train<B: AutodiffBackend>(
             let value = recipe.with_norm_loss(value, state.norm_loss());
             Ok(Loss::mean(value, batch.len()))
         };
-    let policy = CheckpointPolicy::new(seed_run.checkpoints(), seed_run.checkpoint_id());
     let long = config.epochs.saturating_mul(windows.train) >= CHECKPOINT_FROM_WINDOWS;
-    let mut hooks = Hooks::none();
-    if long {
-        hooks = hooks.checkpoint(&policy);
-    }
+    let policy = seed_run.checkpoint_policy(long);
+    let mut progress = seed_run.session.progress();
+    let hooks = seed_run
+        .session
+        .hooks(Hooks::none(), policy.as_ref(), progress.as_deref_mut());
     let source = LoaderSource(seed_run.training_loader(windows)?);
     let outcome = fit(model, &recipe.fit, &objective, &source, device, hooks)?;
-    if long {
-        policy.clear()?;
-    }
+    seed_run.session.clear(policy.as_ref())?;
     Ok(Trained {
         curve: recipe.curve(&outcome.curve),
         model: outcome.model,

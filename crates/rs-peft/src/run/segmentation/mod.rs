@@ -8,7 +8,7 @@ mod model;
 mod pictures;
 mod statistics;
 mod train;
-mod windows;
+pub(crate) mod windows;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +51,8 @@ impl SeedRun<'_> {
         let experiment = self.experiment;
         let input = &experiment.input;
         let view = View::native(dataset, input, split, &base.input)?;
-        let images = Images::new(Arc::new(view), split, asked.validate_every > 0)?;
+        let view = Arc::new(view);
+        let images = Images::new(view.clone(), split, asked.validate_every > 0)?;
         let classes = images.all.classes().to_vec();
         // Statistics are taken over the windows of the training images.
         let rows: Vec<usize> = images.train.clone().collect();
@@ -95,6 +96,11 @@ impl SeedRun<'_> {
         let model = trained.model.valid();
         if self.keep_adapter {
             keep(self, &model, &readout, &self.base_identity(&base.sha256))?;
+            let request = FeatureRequest {
+                blocks: readout.blocks.clone(),
+                final_norm: readout.final_norm,
+            };
+            self.keep_input(&view, &request)?;
         }
         let test = images.test.clone();
         let found = evaluate(

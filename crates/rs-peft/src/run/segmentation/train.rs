@@ -8,7 +8,7 @@ use heads::{ClassWeights, CrossEntropy, CrossEntropyConfig, Dice, Targets};
 use rs_datasets::{
     Batch, Loader, LoaderConfig, Order, Pipeline, RandomCrop, RandomDihedral, Step, image_tensor,
 };
-use training::{BoxError, CheckpointPolicy, Hooks, Loss, StepContext, fit};
+use training::{BoxError, Hooks, Loss, StepContext, fit};
 
 use super::data::Images;
 use super::evaluate::evaluate;
@@ -74,20 +74,19 @@ pub(super) fn train<B: AutodiffBackend>(
         let miou = found.counts.evaluate().metrics[eval::metric::names::MIOU];
         miou.ok_or_else(|| "no pixel of the validation part has a label".into())
     };
-    let policy = CheckpointPolicy::new(seed_run.checkpoints(), seed_run.checkpoint_id());
     let long = config.epochs.saturating_mul(images.train.len()) >= CHECKPOINT_FROM_WINDOWS;
+    let policy = seed_run.checkpoint_policy(long);
+    let mut progress = seed_run.session.progress();
     let mut hooks = Hooks::none();
     if validates {
         hooks = hooks.validate(&mut score);
     }
-    if long {
-        hooks = hooks.checkpoint(&policy);
-    }
+    let hooks = seed_run
+        .session
+        .hooks(hooks, policy.as_ref(), progress.as_deref_mut());
     let source = LoaderSource(loader(seed_run, images)?);
     let outcome = fit(model, &recipe.fit, &objective, &source, device, hooks)?;
-    if long {
-        policy.clear()?;
-    }
+    seed_run.session.clear(policy.as_ref())?;
     Ok(Trained {
         curve: recipe.curve(&outcome.curve),
         model: outcome.model,

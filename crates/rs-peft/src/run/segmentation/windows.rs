@@ -8,7 +8,7 @@ use crate::run::last_image::LastImage;
 
 /// Where windows of `tile` pixels start along a side of `length` pixels: as few as cover it, evenly spaced, the last one flush with
 /// the end. PANGAEA's rule, `round(linspace(0, length - tile, ceil(length / tile)))`, halves to even as PyTorch rounds.
-pub(super) fn starts(length: usize, tile: usize) -> Vec<usize> {
+pub(crate) fn starts(length: usize, tile: usize) -> Vec<usize> {
     let count = length.div_ceil(tile);
     if count < 2 {
         return vec![0];
@@ -20,7 +20,7 @@ pub(super) fn starts(length: usize, tile: usize) -> Vec<usize> {
 }
 
 /// That windows fit into an image.
-pub(super) fn check_fits(sample: &Sample, [height, width]: [usize; 2]) -> Result<(), DataError> {
+pub(crate) fn check_fits(sample: &Sample, [height, width]: [usize; 2]) -> Result<(), DataError> {
     let image = &sample.image;
     if image.height >= height && image.width >= width {
         return Ok(());
@@ -35,7 +35,7 @@ pub(super) fn check_fits(sample: &Sample, [height, width]: [usize; 2]) -> Result
 }
 
 /// The values of a window, `[band, row, column]`.
-pub(super) fn pixels(
+pub(crate) fn pixels(
     image: &Image,
     [top, left]: [usize; 2],
     [height, width]: [usize; 2],
