@@ -59,10 +59,7 @@ fn every_kind_of_method_says_the_same_when_it_is_loaded() {
         };
         assert_eq!(manifest.method.name, name);
         let card = std::fs::read_to_string(kept.model.join("README.md")).unwrap();
-        assert!(
-            card.contains("| accuracy |") && card.contains("split `"),
-            "{card}"
-        );
+        assert!(card.contains("| accuracy |") && card.contains("split `"), "{card}");
     }
 }
 
@@ -129,10 +126,7 @@ fn images_that_the_model_cannot_take_are_named() {
     let mut other = whole.image.clone();
     other.unit = rs_datasets::InputUnit::Reflectance;
     let error = refuse(other).to_string();
-    assert!(
-        error.contains("Reflectance") && error.contains("DigitalNumber"),
-        "{error}"
-    );
+    assert!(error.contains("Reflectance") && error.contains("DigitalNumber"), "{error}");
 
     let first = rs_datasets::BandSet::new(whole.image.bands.as_slice()[..2].to_vec()).unwrap();
     let area = whole.image.height * whole.image.width;
@@ -175,10 +169,7 @@ fn damage_is_found_before_anything_is_loaded() {
         "README.md",
     ] {
         let error = flip(file);
-        assert!(
-            matches!(error, AdaptedError::Hash { .. }),
-            "{file}: {error}"
-        );
+        assert!(matches!(error, AdaptedError::Hash { .. }), "{file}: {error}");
         assert!(error.to_string().contains("copy the model directory again"));
     }
     load(&kept);
@@ -191,17 +182,11 @@ fn damage_is_found_before_anything_is_loaded() {
         error_of(&kept.model)
     };
     let newer = with("\"format_version\": 1", "\"format_version\": 2");
-    assert!(
-        matches!(newer, AdaptedError::Version { found: 2, .. }),
-        "{newer}"
-    );
+    assert!(matches!(newer, AdaptedError::Version { found: 2, .. }), "{newer}");
     let outside = with("\"adapter\": \"adapter\"", "\"adapter\": \"../adapter\"");
     assert!(outside.to_string().contains("no path inside"), "{outside}");
     let strange = with("\"task\"", "\"tusk\"");
-    assert!(
-        matches!(strange, AdaptedError::Manifest { .. }),
-        "{strange}"
-    );
+    assert!(matches!(strange, AdaptedError::Manifest { .. }), "{strange}");
     std::fs::write(&manifest, &text).unwrap();
 
     let lost = kept.model.join("adapter/adapter_model.safetensors");
@@ -223,10 +208,7 @@ fn damage_is_found_before_anything_is_loaded() {
     };
     let device = Default::default();
     let other = AdaptedModel::<Flex>::load_with(&kept.model, &options, &device).unwrap_err();
-    assert!(
-        matches!(other, AdaptedError::OtherBackbone { .. }),
-        "{other}"
-    );
+    assert!(matches!(other, AdaptedError::OtherBackbone { .. }), "{other}");
     assert!(other.to_string().contains("--backbone FILE"), "{other}");
 }
 
@@ -256,17 +238,11 @@ fn merging_changes_no_logit() {
             vit_backbone::load_vit::<Flex>(&file, None, &options, &Default::default()).unwrap();
         assert_eq!(report.config.in_channels, kept.experiment.input.bands.len());
         let held = merged.merged_backbone().unwrap();
-        assert_eq!(
-            vit_backbone::fingerprint(&vit),
-            vit_backbone::fingerprint(&held)
-        );
+        assert_eq!(vit_backbone::fingerprint(&vit), vit_backbone::fingerprint(&held));
         let described = report.metadata.contains_key(rs_peft::run::INPUT_METADATA);
         assert_eq!(described, row != "lora_random");
     }
     let kept = keep("deflect/small/synthetic", "deflect", |_| {});
     let error = load(&kept).merged_backbone().unwrap_err();
-    assert!(
-        matches!(error, AdaptedError::NotMergeable { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, AdaptedError::NotMergeable { .. }), "{error}");
 }

@@ -85,10 +85,9 @@ pub(super) fn choose(
         request.bands.clone()
     } else if widened && !deflect {
         let mut bands: Vec<&str> = colours.map_or(Vec::new(), |names| names.to_vec());
-        bands.extend(
-            all.iter()
-                .filter(|name| colours.is_none_or(|colours| !colours.contains(*name))),
-        );
+        bands.extend(all.iter().filter(|name| {
+            colours.is_none_or(|colours| !colours.contains(*name))
+        }));
         bands.into_iter().map(str::to_owned).collect()
     } else {
         match colours {
@@ -200,10 +199,7 @@ mod tests {
     fn colours_are_rendered_as_the_weights_saw_them() {
         let input = chosen(&AdaptRequest::default(), true).unwrap();
         assert_eq!(input.bands, COLOURS[0]);
-        assert_eq!(
-            (input.known, input.patch_embed),
-            (3, PatchEmbedInit::Select)
-        );
+        assert_eq!((input.known, input.patch_embed), (3, PatchEmbedInit::Select));
         let rendered = (Rendering::Uint8, Normalisation::Weights);
         assert_eq!((input.rendering, input.normalise), rendered);
         // Without a description of the weights the training images tell.

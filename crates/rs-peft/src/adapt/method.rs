@@ -53,16 +53,15 @@ pub(super) fn table(name: &str, rank: Option<usize>) -> Result<toml::Table, Adap
             table.insert("alpha".into(), 8.0.into());
         }
     } else {
-        let known = METHODS
-            .iter()
-            .chain(PRESETS.iter().filter(|p| !METHODS.contains(p)));
+        let known = METHODS.iter().chain(PRESETS.iter().filter(|p| !METHODS.contains(p)));
         let known: Vec<&str> = known.copied().collect();
         return Err(AdaptError::usage("--method", name, known.join(", ")));
     }
     let Some(rank) = rank else {
         return Ok(table);
     };
-    let value = i64::try_from(rank).map_err(|_| AdaptError::usage("--rank", rank, "1 to 16384"))?;
+    let value = i64::try_from(rank)
+        .map_err(|_| AdaptError::usage("--rank", rank, "1 to 16384"))?;
     match table.get("method").and_then(|name| name.as_str()) {
         Some("lora" | "dora") => {
             // The scale stays what it is.
@@ -70,9 +69,7 @@ pub(super) fn table(name: &str, rank: Option<usize>) -> Result<toml::Table, Adap
                 let value = table.get(key);
                 value.and_then(|v| v.as_float().or(v.as_integer().map(|i| i as f64)))
             };
-            let scale = number("alpha")
-                .zip(number("rank"))
-                .map_or(1.0, |(a, r)| a / r);
+            let scale = number("alpha").zip(number("rank")).map_or(1.0, |(a, r)| a / r);
             table.insert("alpha".into(), (scale * rank as f64).into());
             table.insert("rank".into(), value.into());
         }
@@ -85,7 +82,8 @@ pub(super) fn table(name: &str, rank: Option<usize>) -> Result<toml::Table, Adap
             table.insert("attention".into(), attention.into());
         }
         _ => {
-            let expected = "lora, dora, slr or deflect; other methods have numbers of their own: --set method.width=16";
+            let expected =
+                "lora, dora, slr or deflect; other methods have numbers of their own: --set method.width=16";
             return Err(AdaptError::usage(format!("--rank {rank}"), name, expected));
         }
     }

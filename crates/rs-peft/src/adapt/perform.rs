@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{AdaptError, AdaptPlan};
-use crate::adapted::{
-    FinishedSeed, KeepBackbone, MANIFEST_FILE, ModelManifest, require_free, write_model,
-};
+use crate::adapted::{FinishedSeed, KeepBackbone, MANIFEST_FILE, ModelManifest, require_free, write_model};
 use crate::experiment::{Row, content_hash};
 use crate::run::{PlannedRow, SHIPPED, SeedOutput, SeedRun, Session, json_file, plan};
 use crate::shipped::place_backbone;

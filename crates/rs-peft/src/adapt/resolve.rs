@@ -30,8 +30,7 @@ impl AdaptPlan {
     /// # Errors
     /// When a number has no TOML form.
     pub fn to_toml(&self) -> Result<String, AdaptError> {
-        let bad =
-            |error: String| AdaptError::usage("the experiment", error, "numbers that TOML has");
+        let bad = |error: String| AdaptError::usage("the experiment", error, "numbers that TOML has");
         let table =
             toml::Table::try_from(&self.experiment).map_err(|error| bad(error.to_string()))?;
         toml::to_string(&table).map_err(|error| bad(error.to_string()))
@@ -109,11 +108,10 @@ fn from_file(
     } else if let Some(weights) = backbone.get("weights").and_then(|w| w.as_str()) {
         // Relative to the folder that holds experiments/ and assets/, as for `repro`.
         let relative = Path::new(weights).is_relative() && ![SHIPPED, "random"].contains(&weights);
-        let found = file.canonicalize().ok().and_then(|file| {
-            file.ancestors()
-                .map(|f| f.join(weights))
-                .find(|f| f.exists())
-        });
+        let found = file
+            .canonicalize()
+            .ok()
+            .and_then(|file| file.ancestors().map(|f| f.join(weights)).find(|f| f.exists()));
         if let (true, Some(found)) = (relative, found) {
             let found = found.to_string_lossy().into_owned();
             backbone.insert("weights".into(), found.into());
@@ -194,10 +192,7 @@ fn from_images(
     let preset = request.preset.unwrap_or_default();
 
     let new_channels = input.patch_embed != vit_backbone::PatchEmbedInit::Select;
-    table.insert(
-        "title".into(),
-        format!("{asked} on {}", dataset.name()).into(),
-    );
+    table.insert("title".into(), format!("{asked} on {}", dataset.name()).into());
     table.insert("table".into(), heading(task).into());
     table.insert("train_patch_embed".into(), new_channels.into());
     table.insert("seeds".into(), vec![toml::Value::Integer(0)].into());
@@ -281,13 +276,11 @@ fn weights(given: &str) -> Result<String, AdaptError> {
         "shipped" => Ok(SHIPPED.into()),
         "random" => Ok("random".into()),
         file => {
-            let path = Path::new(file)
-                .canonicalize()
-                .map_err(|source| AdaptError::Io {
-                    action: "find the backbone",
-                    path: file.into(),
-                    source,
-                })?;
+            let path = Path::new(file).canonicalize().map_err(|source| AdaptError::Io {
+                action: "find the backbone",
+                path: file.into(),
+                source,
+            })?;
             Ok(path.to_string_lossy().into_owned())
         }
     }
@@ -334,8 +327,8 @@ fn split(request: &AdaptRequest, dataset: &dyn Dataset) -> toml::Table {
     let parts: std::collections::BTreeSet<&str> = (0..dataset.len())
         .filter_map(|index| dataset.published_split(index))
         .collect();
-    let published =
-        parts.contains("train") && parts.iter().any(|part| data::HELD_OUT.contains(part));
+    let published = parts.contains("train")
+        && parts.iter().any(|part| data::HELD_OUT.contains(part));
     match request.val_fraction {
         None if published => {
             let mut split = toml::Table::new();

@@ -52,10 +52,9 @@ mod tests {
 
     #[test]
     fn settings_are_laid_upon_the_table() {
-        let mut table: toml::Table =
-            "[train]\nwarmup = 0.1\n[method]\nmethod = 'lora'\nalpha = 8.0"
-                .parse()
-                .unwrap();
+        let mut table: toml::Table = "[train]\nwarmup = 0.1\n[method]\nmethod = 'lora'\nalpha = 8.0"
+            .parse()
+            .unwrap();
         for setting in [
             "train.warmup = 0",
             "alpha=16",

@@ -8,17 +8,13 @@ use crate::RunError;
 #[derive(Debug, thiserror::Error)]
 pub enum AdaptedError {
     /// The directory is none.
-    #[error(
-        "{path} is no model directory: it has no model.json; give a folder that `rs-peft adapt --out` wrote"
-    )]
+    #[error("{path} is no model directory: it has no model.json; give a folder that `rs-peft adapt --out` wrote")]
     NotAModel {
         /// What was given.
         path: PathBuf,
     },
     /// Another format.
-    #[error(
-        "{path} has format version {found}, of which 1 to {newest} are read; read it with the version of rs-peft that wrote it, or a newer one"
-    )]
+    #[error("{path} has format version {found}, of which 1 to {newest} are read; read it with the version of rs-peft that wrote it, or a newer one")]
     Version {
         /// The manifest.
         path: PathBuf,
@@ -42,9 +38,7 @@ pub enum AdaptedError {
         path: PathBuf,
     },
     /// A file is not what was written.
-    #[error(
-        "{path} is damaged: its SHA-256 is {found}, that in model.json {expected}; copy the model directory again"
-    )]
+    #[error("{path} is damaged: its SHA-256 is {found}, that in model.json {expected}; copy the model directory again")]
     Hash {
         /// The file.
         path: PathBuf,
@@ -54,9 +48,7 @@ pub enum AdaptedError {
         found: String,
     },
     /// The backbone outside the directory is not where it was.
-    #[error(
-        "the backbone `{name}` is not at {path}; give the same file (SHA-256 {sha256}) with --backbone FILE"
-    )]
+    #[error("the backbone `{name}` is not at {path}; give the same file (SHA-256 {sha256}) with --backbone FILE")]
     NoBackbone {
         /// Its name.
         name: String,
@@ -66,9 +58,7 @@ pub enum AdaptedError {
         sha256: String,
     },
     /// The backbone is another one.
-    #[error(
-        "{path} is another backbone than `{name}`, on which the adapter was trained: its SHA-256 is {found}, expected {expected}; give the right file with --backbone FILE"
-    )]
+    #[error("{path} is another backbone than `{name}`, on which the adapter was trained: its SHA-256 is {found}, expected {expected}; give the right file with --backbone FILE")]
     OtherBackbone {
         /// The file.
         path: PathBuf,
@@ -100,9 +90,7 @@ pub enum AdaptedError {
         found: String,
     },
     /// An image has another number of bands than those of the training.
-    #[error(
-        "{image} has {found} bands, but the model's images have {expected} ({names}); give the names of the image's bands, in the order of the file, with --bands"
-    )]
+    #[error("{image} has {found} bands, but the model's images have {expected} ({names}); give the names of the image's bands, in the order of the file, with --bands")]
     BandCount {
         /// The image.
         image: String,
@@ -114,9 +102,7 @@ pub enum AdaptedError {
         names: String,
     },
     /// An image's values mean something else.
-    #[error(
-        "{image}: its values are {found}, the model was trained on {expected}; convert them first"
-    )]
+    #[error("{image}: its values are {found}, the model was trained on {expected}; convert them first")]
     Unit {
         /// The image.
         image: String,
@@ -126,9 +112,7 @@ pub enum AdaptedError {
         expected: String,
     },
     /// An image has no measured pixel.
-    #[error(
-        "{image}: no pixel holds a measurement (all are NaN, infinite or no-data), so there is nothing to predict from; leave it out"
-    )]
+    #[error("{image}: no pixel holds a measurement (all are NaN, infinite or no-data), so there is nothing to predict from; leave it out")]
     NothingMeasured {
         /// The image.
         image: String,
@@ -162,9 +146,7 @@ pub enum AdaptedError {
         path: PathBuf,
     },
     /// Weights cannot hold what the method does.
-    #[error(
-        "a model adapted by `{method}` cannot be merged: {why}; use the model directory as it is"
-    )]
+    #[error("a model adapted by `{method}` cannot be merged: {why}; use the model directory as it is")]
     NotMergeable {
         /// The method.
         method: String,

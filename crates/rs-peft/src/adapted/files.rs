@@ -93,15 +93,17 @@ pub fn images_below(paths: &[PathBuf]) -> Result<Vec<PathBuf>, AdaptedError> {
     Ok(found.into_iter().collect())
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) -> Result<(), AdaptedError> {
+fn walk(
+    folder: &Path,
+    depth: usize,
+    found: &mut BTreeSet<PathBuf>,
+) -> Result<(), AdaptedError> {
     let entries = std::fs::read_dir(folder).map_err(AdaptedError::io("list", folder))?;
     for entry in entries {
         let entry = entry.map_err(AdaptedError::io("list", folder))?;
         let path = entry.path();
         // Links are not followed: they may lead round in a circle.
-        let kind = entry
-            .file_type()
-            .map_err(AdaptedError::io("look at", &path))?;
+        let kind = entry.file_type().map_err(AdaptedError::io("look at", &path))?;
         if kind.is_dir() && depth > 0 {
             walk(&path, depth - 1, found)?;
         } else if kind.is_file() && FileKind::of_name(&path.to_string_lossy()).is_some() {

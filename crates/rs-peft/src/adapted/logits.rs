@@ -141,14 +141,7 @@ impl<B: Backend> AdaptedModel<B> {
     /// Names of the bands that enter the model, each once.
     pub fn needed_bands(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for step in self
-            .manifest
-            .input
-            .steps
-            .parts
-            .iter()
-            .flat_map(|part| &part.steps)
-        {
+        for step in self.manifest.input.steps.parts.iter().flat_map(|part| &part.steps) {
             if let Step::SelectBands(select) = step {
                 for name in &select.bands {
                     if !names.contains(&name.as_str()) {

@@ -110,9 +110,7 @@ impl<B: Backend> AdaptedModel<B> {
                     for class in 0..count {
                         let from = &logits[(class * window[0] + row) * window[1]..][..window[1]];
                         let to = &mut sums[class * area + at..][..window[1]];
-                        to.iter_mut()
-                            .zip(from)
-                            .for_each(|(sum, logit)| *sum += logit);
+                        to.iter_mut().zip(from).for_each(|(sum, logit)| *sum += logit);
                     }
                 }
             }

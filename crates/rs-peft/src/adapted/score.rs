@@ -42,15 +42,18 @@ impl<B: Backend> AdaptedModel<B> {
 
     fn class(&self, class: &str) -> Result<usize, AdaptedError> {
         let classes = &self.manifest.classes;
-        classes.iter().position(|own| own == class).ok_or_else(|| {
-            AdaptedError::Data(rs_datasets::DataError::Setting {
-                what: "classes".into(),
-                detail: format!(
-                    "the data set has `{class}`, which is none of the model's: {}",
-                    classes.join(", ")
-                ),
+        classes
+            .iter()
+            .position(|own| own == class)
+            .ok_or_else(|| {
+                AdaptedError::Data(rs_datasets::DataError::Setting {
+                    what: "classes".into(),
+                    detail: format!(
+                        "the data set has `{class}`, which is none of the model's: {}",
+                        classes.join(", ")
+                    ),
+                })
             })
-        })
     }
 
     fn score_images(

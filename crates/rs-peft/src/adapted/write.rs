@@ -209,7 +209,8 @@ fn fill(
             backbone_parameters: output.parameters.backbone,
             scores: output.result.metrics.clone(),
             run_id: run_id.map(str::to_owned),
-            experiment: serde_json::to_value(experiment).map_err(json)?,
+            experiment: serde_json::to_value(experiment)
+                .map_err(json)?,
         },
     };
     write(&staged.join(CARD), card::card(&manifest).as_bytes())?;

@@ -6,8 +6,8 @@ use anyhow::Context;
 use rs_peft::adapt::{METHODS, default_method};
 use rs_peft::deflect::Spectrum;
 use rs_peft::experiment::Method;
-use rs_peft::rs_datasets::Band;
 use rs_peft::rs_datasets::sensors::sentinel2;
+use rs_peft::rs_datasets::Band;
 use rs_peft::run::SHIPPED;
 use rs_peft::shipped::place_backbone;
 use rs_peft::vit_backbone::{TensorFile, VitConfig, preset, presets, recognise};
@@ -33,10 +33,7 @@ const FORMULAS: [(&str, &str); 13] = [
     ("ia3", "scales of keys, values, hidden: L(2d + m)"),
     ("slr", "LoRA between scales: (r + 1)(in + out) each"),
     ("houlsby", "two bottlenecks a block, norms: 2L(2wd + w + d)"),
-    (
-        "adaptformer",
-        "a bottleneck beside each MLP: L(2wd + w + d)",
-    ),
+    ("adaptformer", "a bottleneck beside each MLP: L(2wd + w + d)"),
     ("vpt", "prompt tokens: d each, in every block if deep"),
     ("deflect", "UPE and uAtt on 13 Sentinel-2 bands"),
     ("full", "every parameter"),

@@ -71,7 +71,11 @@ impl BackendTask for Predict<'_> {
             _ => classes(&model, args, &files, &bar)?,
         }
         bar.finish_and_clear();
-        println!("{} images, {}", files.len(), args.output.display());
+        println!(
+            "{} images, {}",
+            files.len(),
+            args.output.display()
+        );
         Ok(())
     }
 }

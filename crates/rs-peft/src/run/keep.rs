@@ -51,7 +51,11 @@ pub(crate) struct KeptData {
 
 impl SeedRun<'_> {
     /// Writes what the images were, for whoever loads the adapter.
-    pub(super) fn keep_input(&self, view: &View, request: &FeatureRequest) -> Result<(), RunError> {
+    pub(super) fn keep_input(
+        &self,
+        view: &View,
+        request: &FeatureRequest,
+    ) -> Result<(), RunError> {
         let info = view.info();
         let kept = KeptInput {
             input: view.input()?,
