@@ -498,3 +498,120 @@ fn beyond_four_gib_it_is_a_bigtiff() {
     };
     assert_eq!(at(65_535, 65_535), at(255, 255));
 }
+
+/// The files that `assets/golden/rs-datasets/export_written.py` has GDAL read: a map with colours, probabilities as floats and in per cent.
+fn golden_specs() -> Vec<(&'static str, GeoTiffSpec)> {
+    let folder = tempfile::tempdir().unwrap();
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/golden/rs-datasets/tiff.zip");
+    let source = Source::open(&path).unwrap();
+    let utm = source.list().unwrap().into_iter().find_map(|name| {
+        let path = folder.path().join("a.tif");
+        std::fs::write(&path, source.read(&name).ok()?).ok()?;
+        let file = SceneFile::open(&path, SceneLimits::default()).ok()?;
+        let geo = file.geo()?;
+        (geo.epsg == Some(32635)).then(|| file.geo_tags().clone())
+    });
+    let mut map = spec(300, 280, 1, Dtype::U8, utm.unwrap());
+    map.palette = Some(vec![[0, 114, 178], [230, 159, 0], [0, 158, 115]]);
+    map.nodata = Some(250.0);
+    map.predictor = false;
+    map.band_names = vec!["class".into()];
+    map.metadata = vec![("CLASS_0".into(), "water & \"ice\"".into())];
+    let mut floats = spec(300, 280, 3, Dtype::F32, map.tags.clone());
+    floats.nodata = Some(f64::NAN);
+    floats.band_names = ["water", "maize", "wheat"].map(String::from).to_vec();
+    let turned = [500_000.0, 8.0, 6.0, 6_000_000.0, 6.0, -8.0];
+    let mut percent = spec(30, 600, 2, Dtype::U8, map.tags.with_transform(turned));
+    percent.nodata = Some(255.0);
+    vec![("map", map), ("floats", floats), ("percent", percent)]
+}
+
+fn golden_folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/golden/rs-datasets/written")
+}
+
+/// Writes the files again; run by hand with `--ignored`, then run the exporter.
+#[test]
+#[ignore = "writes assets/golden/rs-datasets/written"]
+fn the_files_for_gdal() {
+    for (name, spec) in golden_specs() {
+        write(&golden_folder().join(format!("{name}.tif")), &spec);
+    }
+}
+
+#[test]
+fn gdal_reads_what_is_written_here() {
+    let bytes = std::fs::read(golden_folder().join("../written.json")).unwrap();
+    let gdal: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, spec) in golden_specs() {
+        let path = folder.path().join(name);
+        write(&path, &spec);
+        let now = SceneFile::open(&path, SceneLimits::default()).unwrap();
+        let committed = golden_folder().join(format!("{name}.tif"));
+        let committed = SceneFile::open(&committed, SceneLimits::default()).unwrap();
+        // What GDAL read is what would be written today.
+        let (a, b) = (
+            now.read(whole(&now)).unwrap(),
+            committed.read(whole(&committed)).unwrap(),
+        );
+        assert!(
+            equal(&a.samples, &b.samples) && a.valid == b.valid,
+            "{name}"
+        );
+        assert_eq!(now.geo_tags(), committed.geo_tags(), "{name}");
+        let gdal = &gdal[name];
+        assert_eq!(
+            gdal["shape"],
+            serde_json::json!([spec.bands, spec.height, spec.width])
+        );
+        assert_eq!(gdal["dtype"], spec.dtype.name());
+        assert_eq!(gdal["compress"], "deflate");
+        assert_eq!(gdal["tile"], serde_json::json!([TILE, TILE]));
+        assert_eq!(gdal["epsg"], 32635);
+        let transform: Vec<f64> = serde_json::from_value(gdal["transform"].clone()).unwrap();
+        let ours = now.geo().unwrap().transform;
+        assert!(
+            transform
+                .iter()
+                .zip(&ours)
+                .all(|(a, b)| (a - b).abs() <= b.abs() * 1e-12),
+            "{name}: {transform:?} {ours:?}"
+        );
+        match spec.nodata {
+            Some(value) if value.is_nan() => assert_eq!(gdal["nodata"], "nan"),
+            value => assert_eq!(gdal["nodata"].as_f64(), value),
+        }
+        let samples = a.samples.into_f32();
+        for band in 0..spec.bands {
+            let area = spec.height * spec.width;
+            let sum: f64 = samples[band * area..(band + 1) * area]
+                .iter()
+                .map(|&v| f64::from(v))
+                .sum();
+            assert_eq!(
+                gdal["sums"][band].as_f64().unwrap(),
+                sum,
+                "{name}, band {band}"
+            );
+            assert_eq!(
+                gdal["last"][band].as_f64().unwrap(),
+                f64::from(samples[(band + 1) * area - 1])
+            );
+        }
+        let names: Vec<&str> = gdal["descriptions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|n| n.as_str())
+            .collect();
+        assert_eq!(names, spec.band_names);
+        for (class, colour) in spec.palette.iter().flatten().enumerate() {
+            assert_eq!(gdal["colours"][class], serde_json::json!(colour));
+        }
+        for (key, text) in &spec.metadata {
+            assert_eq!(gdal["tags"][key], *text);
+        }
+    }
+}

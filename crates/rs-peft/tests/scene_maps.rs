@@ -360,6 +360,8 @@ fn stopped_anywhere_it_goes_on_to_the_same_bytes() {
         assert!(!place.path(&output).exists());
         // Another map under the same name begins anew.
         model.seen.store(0, Ordering::Relaxed);
+        // What a writer that was killed leaves.
+        std::fs::write(place.path(&format!(".{output}.123.4.tmp")), b"half").unwrap();
         let report = map(&output, "p.tif", &go_on).unwrap();
         let seen = model.seen.load(Ordering::Relaxed);
         assert_eq!(seen + report.resumed_windows, all);

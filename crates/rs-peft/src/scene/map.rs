@@ -12,7 +12,7 @@ use super::band_file::TileRow;
 use super::mosaic::{Mosaic, Plan};
 use super::reading::{Batch, Window, Windows};
 use super::rows::{Files, NO_CLASS, Rows};
-use super::work::{Work, folder_of};
+use super::work::{Work, folder_of, sweep};
 use super::{MapKind, MapOptions, Progress, SceneError, Watch, WindowModel};
 
 /// Batches of windows that wait for the model.
@@ -76,6 +76,7 @@ pub fn map_scene(
         }
     }
     let work = Work::open(output, &identity)?;
+    outputs.iter().try_for_each(|path| sweep(path))?;
     let [tile_rows, _] = files.tiles();
     let finished = work.finished(tile_rows, files.classes + 1, files.tiles_per_row());
     let mut report = MapReport {

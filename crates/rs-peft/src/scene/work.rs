@@ -22,6 +22,24 @@ pub(super) fn folder_of(output: &Path) -> PathBuf {
     output.with_file_name(format!(".{name}.work"))
 }
 
+/// Deletes what writers of a file that were killed left beside it. The caller holds the lock of the map.
+pub(super) fn sweep(output: &Path) -> Result<(), SceneError> {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    let (start, end) = (format!(".{name}."), ".tmp");
+    let folder = match output.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    for entry in fs::read_dir(folder).map_err(SceneError::io("list", folder))? {
+        let path = entry.map_err(SceneError::io("list", folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&start) && name.ends_with(end) && path.is_file() {
+            fs::remove_file(&path).map_err(SceneError::io("delete", &path))?;
+        }
+    }
+    Ok(())
+}
+
 impl Work {
     /// Opens the folder of a map; rows of another identity are thrown away.
     pub(super) fn open(output: &Path, identity: &str) -> Result<Self, SceneError> {
