@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::scene_config::SceneLabels;
 use crate::io::{SceneFile, SceneLimits, SceneWindow};
-use crate::vector::{PolygonSource, burn_polygon, read_polygons};
+use crate::vector::{Polygon, PolygonSource, burn_polygon, read_polygons};
 use crate::{DataError, ReadLimits};
 
 /// Labels on the grid of a scene.
@@ -21,11 +21,11 @@ pub(super) enum Labels {
     },
 }
 
-/// Polygons of one class in pixel coordinates (column, row) of the whole scene.
+/// A polygon in pixel coordinates (column, row) of the whole scene.
 #[derive(Debug)]
 pub(super) struct Shape {
     class: i32,
-    rings: Vec<Vec<[f64; 2]>>,
+    rings: Polygon,
     /// Least and greatest column and row, `[x0, y0, x1, y1]`.
     bounds: [f64; 4],
 }
@@ -85,7 +85,8 @@ impl Labels {
                         label: feature.class.clone(),
                         available: classes.join(", "),
                     })?;
-                    shapes.push(Shape::new(class as i32, feature.rings, transform));
+                    let polygons = feature.polygons.into_iter();
+                    shapes.extend(polygons.map(|rings| Shape::new(class as i32, rings, transform)));
                 }
                 Ok(Self::Polygons { shapes, outside })
             }
@@ -107,7 +108,7 @@ impl Labels {
                     if apart {
                         continue;
                     }
-                    let moved: Vec<Vec<[f64; 2]>> = shape
+                    let moved: Polygon = shape
                         .rings
                         .iter()
                         .map(|ring| ring.iter().map(|[x, y]| [x - left, y - top]).collect())
@@ -160,14 +161,14 @@ impl Labels {
 }
 
 impl Shape {
-    fn new(class: i32, rings: Vec<Vec<[f64; 2]>>, transform: [f64; 6]) -> Self {
+    fn new(class: i32, rings: Polygon, transform: [f64; 6]) -> Self {
         let [x0, a, b, y0, c, d] = transform;
         let determinant = a * d - b * c;
         let pixel = |[x, y]: [f64; 2]| {
             let (x, y) = (x - x0, y - y0);
             [(d * x - b * y) / determinant, (a * y - c * x) / determinant]
         };
-        let rings: Vec<Vec<[f64; 2]>> = rings
+        let rings: Polygon = rings
             .into_iter()
             .map(|ring| ring.into_iter().map(pixel).collect())
             .collect();

@@ -43,7 +43,7 @@ impl GeoTags {
         let is_key = |tag: &&Tag| tag.code == KEY_DIRECTORY || KEY_VALUES.contains(&tag.code);
         let mut tags: Vec<Tag> = self.0.iter().filter(is_key).cloned().collect();
         let directory = tags.iter().find(|tag| tag.code == KEY_DIRECTORY);
-        let keys = directory.map(|tag| keys_of(tag)).unwrap_or_default();
+        let keys = directory.map(keys_of).unwrap_or_default();
         let [mut x, a, b, mut y, c, d] = transform;
         // Where a coordinate names the centre of a pixel, so does the tie point.
         if keys.contains(&(KEY_RASTER_TYPE, 2)) {

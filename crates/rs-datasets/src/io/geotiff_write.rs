@@ -159,11 +159,11 @@ impl GeoTiffSpec {
         }
         let mut xml = String::from("<GDALMetadata>\n");
         for (name, text) in &self.metadata {
-            let (name, text) = (escaped(name), escaped(text));
+            let (name, text) = (escaped(name), escaped_twice(text));
             xml += &format!("  <Item name=\"{name}\">{text}</Item>\n");
         }
         for (band, name) in self.band_names.iter().enumerate() {
-            let name = escaped(name);
+            let name = escaped_twice(name);
             xml += &format!(
                 "  <Item name=\"DESCRIPTION\" sample=\"{band}\" role=\"description\">{name}</Item>\n"
             );
@@ -171,6 +171,11 @@ impl GeoTiffSpec {
         xml += "</GDALMetadata>\n";
         Some(xml)
     }
+}
+
+/// GDAL takes what is between the elements for escaped, and escapes and unescapes it once more.
+fn escaped_twice(text: &str) -> String {
+    escaped(&escaped(text))
 }
 
 fn escaped(text: &str) -> String {

@@ -1,13 +1,16 @@
 //! Polygons in ground coordinates.
 
+/// Rings of a polygon, outer and inner alike: a point is inside where a ray from it crosses them an odd number of times. Ground
+/// coordinates (x, y), x to the east; a ring's last point is not its first again.
+pub type Polygon = Vec<Vec<[f64; 2]>>;
+
 /// One or several polygons of one class.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Feature {
     /// The class as the file names it.
     pub class: String,
-    /// Rings of all polygons, outer and inner alike: a point is inside where a ray from it crosses them an odd number of times. Ground
-    /// coordinates (x, y), x to the east, the last point not repeated.
-    pub rings: Vec<Vec<[f64; 2]>>,
+    /// The polygons, each with its rings.
+    pub polygons: Vec<Polygon>,
 }
 
 /// The polygons of a file in its order; where two overlap, the later one counts.
@@ -28,8 +31,9 @@ impl Feature {
             f64::NEG_INFINITY,
             f64::NEG_INFINITY,
         ];
-        self.rings
+        self.polygons
             .iter()
+            .flatten()
             .flatten()
             .fold(start, |[a, b, c, d], &[x, y]| {
                 [a.min(x), b.min(y), c.max(x), d.max(y)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use geojson::{GeoJson, Geometry, GeometryValue, JsonValue};
 
 use super::features::ring;
-use super::{Feature, Features, VectorError};
+use super::{Feature, Features, Polygon, VectorError};
 
 /// Reads a feature collection, or a single feature. Geometries other than polygons are an error.
 ///
@@ -65,9 +65,9 @@ pub(super) fn read(bytes: &[u8], path: &Path, property: &str) -> Result<Features
                 });
             }
         };
-        let mut rings = Vec::new();
+        let mut polygons = Vec::new();
         if let Some(geometry) = &feature.geometry {
-            collect(geometry, &mut rings).map_err(|kind| VectorError::Unsupported {
+            collect(geometry, &mut polygons).map_err(|kind| VectorError::Unsupported {
                 path: path.into(),
                 detail: format!(
                     "feature {} is a {kind}; labels are polygons, so draw its outline (or buffer it)",
@@ -75,8 +75,9 @@ pub(super) fn read(bytes: &[u8], path: &Path, property: &str) -> Result<Features
                 ),
             })?;
         }
-        if rings
+        if polygons
             .iter()
+            .flatten()
             .flatten()
             .flatten()
             .any(|number| !number.is_finite())
@@ -86,7 +87,7 @@ pub(super) fn read(bytes: &[u8], path: &Path, property: &str) -> Result<Features
                 at + 1
             )));
         }
-        found.push(Feature { class, rings });
+        found.push(Feature { class, polygons });
     }
     Ok(Features {
         epsg,
@@ -94,9 +95,10 @@ pub(super) fn read(bytes: &[u8], path: &Path, property: &str) -> Result<Features
     })
 }
 
-/// The rings of polygons; `Err` names another kind of geometry.
-fn collect(geometry: &Geometry, rings: &mut Vec<Vec<[f64; 2]>>) -> Result<(), &'static str> {
+/// The polygons of a geometry; `Err` names another kind of geometry.
+fn collect(geometry: &Geometry, polygons: &mut Vec<Polygon>) -> Result<(), &'static str> {
     let mut polygon = |coordinates: &Vec<Vec<geojson::Position>>| -> Result<(), &'static str> {
+        let mut rings = Polygon::new();
         for points in coordinates {
             let points = points.iter().map(|position| match position.as_slice() {
                 [x, y, ..] => Ok([*x, *y]),
@@ -104,6 +106,7 @@ fn collect(geometry: &Geometry, rings: &mut Vec<Vec<[f64; 2]>>) -> Result<(), &'
             });
             rings.extend(ring(points.collect::<Result<_, _>>()?));
         }
+        polygons.push(rings);
         Ok(())
     };
     match &geometry.value {
@@ -111,7 +114,7 @@ fn collect(geometry: &Geometry, rings: &mut Vec<Vec<[f64; 2]>>) -> Result<(), &'
         GeometryValue::MultiPolygon { coordinates } => coordinates.iter().try_for_each(polygon),
         GeometryValue::GeometryCollection { geometries } => geometries
             .iter()
-            .try_for_each(|geometry| collect(geometry, rings)),
+            .try_for_each(|geometry| collect(geometry, polygons)),
         GeometryValue::Point { .. } | GeometryValue::MultiPoint { .. } => Err("point"),
         GeometryValue::LineString { .. } | GeometryValue::MultiLineString { .. } => Err("line"),
     }

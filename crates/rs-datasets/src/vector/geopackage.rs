@@ -95,10 +95,10 @@ pub(super) fn read(
                 });
             }
         };
-        let rings = match row.get_ref(geometry_at).map_err(sql)? {
+        let polygons = match row.get_ref(geometry_at).map_err(sql)? {
             ValueRef::Null => Vec::new(),
             ValueRef::Blob(blob) => well_known(blob)
-                .and_then(|binary| binary.map_or(Ok(Vec::new()), wkb::rings))
+                .and_then(|binary| binary.map_or(Ok(Vec::new()), wkb::polygons))
                 .map_err(|detail| bad(format!("feature {feature}: {detail}")))?,
             _ => {
                 return Err(bad(format!(
@@ -106,7 +106,7 @@ pub(super) fn read(
                 )));
             }
         };
-        features.push(Feature { class, rings });
+        features.push(Feature { class, polygons });
     }
     Ok(Features { epsg, features })
 }

@@ -10,6 +10,6 @@ mod source;
 mod wkb;
 
 pub use error::VectorError;
-pub use features::{Feature, Features};
+pub use features::{Feature, Features, Polygon};
 pub use rasterise::burn_polygon;
 pub use source::{PolygonSource, read_polygons};

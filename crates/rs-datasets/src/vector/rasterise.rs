@@ -4,9 +4,8 @@
 /// Calls `cover` with (row, first column, column after the last) of every run of pixels whose centres lie inside the rings, by the
 /// even-odd rule. Rings are in pixel coordinates (column, row) of a grid of `height x width` pixels, whose upper left corner is (0, 0).
 ///
-/// A centre on an edge counts as GDAL counts it: on a left or upper edge inside, on a right or lower one outside. So polygons
-/// that share an edge never share a pixel, but for horizontal edges exactly through centres, which GDAL draws where they run to the
-/// left.
+/// A centre on an edge counts as GDAL counts it: on a left or upper edge inside, on a right one outside. A horizontal edge that runs
+/// exactly through centres along the lower side of its ring is drawn too, so there alone two polygons may share pixels.
 pub fn burn_polygon(
     rings: &[Vec<[f64; 2]>],
     [height, width]: [usize; 2],
@@ -22,16 +21,22 @@ pub fn burn_polygon(
     let first = low.floor().max(0.0) as usize;
     let last = (high.ceil().min(height as f64) as usize).max(first);
     let column = |x: f64| (x + 0.5).floor().clamp(0.0, width as f64) as usize;
+    // On the screen, where rows grow downwards.
+    let clockwise: Vec<bool> = rings.iter().map(|ring| doubled_area(ring) > 0.0).collect();
     let mut crossings: Vec<f64> = Vec::new();
     for row in first..last {
         let y = row as f64 + 0.5;
         crossings.clear();
-        for ring in rings {
+        for (ring, &clockwise) in rings.iter().zip(&clockwise) {
             for (at, &start) in ring.iter().enumerate() {
                 let end = ring[(at + 1) % ring.len()];
                 if start[1] == y && end[1] == y {
-                    if start[0] > end[0] && column(end[0]) < column(start[0]) {
-                        cover(row, column(end[0]), column(start[0]));
+                    let (left, right) = match clockwise {
+                        true => (end[0], start[0]),
+                        false => (start[0], end[0]),
+                    };
+                    if column(left) < column(right) {
+                        cover(row, column(left), column(right));
                     }
                     continue;
                 }
@@ -54,4 +59,13 @@ pub fn burn_polygon(
             }
         }
     }
+}
+
+/// Twice the signed area within a ring.
+fn doubled_area(ring: &[[f64; 2]]) -> f64 {
+    let next = ring.iter().cycle().skip(1);
+    ring.iter()
+        .zip(next)
+        .map(|([x0, y0], [x1, y1])| x0 * y1 - x1 * y0)
+        .sum()
 }

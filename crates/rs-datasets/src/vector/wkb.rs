@@ -1,20 +1,21 @@
-//! Rings of polygons in well-known binary (OGC 06-103r4), with the dimensions z and m passed over.
+//! Polygons in well-known binary (OGC 06-103r4), with the dimensions z and m passed over.
 #![cfg_attr(
     not(feature = "geopackage"),
     allow(dead_code, reason = "only GeoPackages hold it")
 )]
 
+use super::Polygon;
 use super::features::ring;
 
-/// The rings of a polygon, a multipolygon or a collection of them; `Err` says what is wrong.
-pub(super) fn rings(bytes: &[u8]) -> Result<Vec<Vec<[f64; 2]>>, String> {
+/// The polygons of a polygon, a multipolygon or a collection of them; `Err` says what is wrong.
+pub(super) fn polygons(bytes: &[u8]) -> Result<Vec<Polygon>, String> {
     let mut rest = bytes;
-    let mut rings = Vec::new();
-    geometry(&mut rest, &mut rings, 0)?;
-    Ok(rings)
+    let mut polygons = Vec::new();
+    geometry(&mut rest, &mut polygons, 0)?;
+    Ok(polygons)
 }
 
-fn geometry(rest: &mut &[u8], rings: &mut Vec<Vec<[f64; 2]>>, depth: usize) -> Result<(), String> {
+fn geometry(rest: &mut &[u8], polygons: &mut Vec<Polygon>, depth: usize) -> Result<(), String> {
     if depth > 8 {
         return Err("collections within collections".into());
     }
@@ -36,6 +37,7 @@ fn geometry(rest: &mut &[u8], rings: &mut Vec<Vec<[f64; 2]>>, depth: usize) -> R
     let count = number(rest, little)?;
     match kind {
         3 => {
+            let mut rings = Polygon::new();
             for _ in 0..count {
                 let points = number(rest, little)? as usize;
                 let size = 8 * (2 + extra);
@@ -59,9 +61,10 @@ fn geometry(rest: &mut &[u8], rings: &mut Vec<Vec<[f64; 2]>>, depth: usize) -> R
                 }
                 rings.extend(ring(found));
             }
+            polygons.push(rings);
             Ok(())
         }
-        6 | 7 => (0..count).try_for_each(|_| geometry(rest, rings, depth + 1)),
+        6 | 7 => (0..count).try_for_each(|_| geometry(rest, polygons, depth + 1)),
         1 | 4 => Err("a point; labels are polygons".into()),
         2 | 5 => Err("a line; labels are polygons".into()),
         other => Err(format!("geometry type {other}; labels are polygons")),
@@ -128,11 +131,11 @@ mod tests {
 
     #[test]
     fn both_orders_and_further_dimensions() {
-        let expected = vec![vec![[0.0, 0.0], [4.0, 0.0], [4.0, 3.0], [0.0, 3.0]]];
+        let expected = vec![vec![vec![[0.0, 0.0], [4.0, 0.0], [4.0, 3.0], [0.0, 3.0]]]];
         for (code, extra) in [(3, 0), (1003, 1), (2003, 1), (3003, 2), (0x8000_0003, 1)] {
             for order in [0, 1] {
                 assert_eq!(
-                    rings(&square(order, code, extra)).unwrap(),
+                    polygons(&square(order, code, extra)).unwrap(),
                     expected,
                     "{code}"
                 );
@@ -141,24 +144,24 @@ mod tests {
         let mut many = vec![1, 6, 0, 0, 0, 2, 0, 0, 0];
         many.extend(square(1, 3, 0));
         many.extend(square(0, 3, 0));
-        assert_eq!(rings(&many).unwrap().len(), 2);
+        assert_eq!(polygons(&many).unwrap().len(), 2);
     }
 
     #[test]
     fn what_is_cut_or_changed_never_panics() {
         let good = square(1, 3, 0);
         for end in 0..good.len() {
-            assert!(rings(&good[..end]).is_err());
+            assert!(polygons(&good[..end]).is_err());
         }
         for at in 0..good.len() {
             for bit in 0..8 {
                 let mut changed = good.clone();
                 changed[at] ^= 1 << bit;
-                let _ = rings(&changed);
+                let _ = polygons(&changed);
             }
         }
         let mut nested = Vec::new();
         (0..1000).for_each(|_| nested.extend([1, 7, 0, 0, 0, 1, 0, 0, 0]));
-        assert!(rings(&nested).is_err());
+        assert!(polygons(&nested).is_err());
     }
 }

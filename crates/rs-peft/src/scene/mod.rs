@@ -16,6 +16,7 @@ mod options;
 mod quicklook;
 mod reading;
 mod rows;
+mod setup;
 mod window_model;
 mod work;
 
