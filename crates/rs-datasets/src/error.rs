@@ -111,6 +111,18 @@ pub enum DataError {
         /// Rows x columns it should have, and why.
         expected: String,
     },
+    /// A mask lies elsewhere than its scene.
+    #[error(
+        "{path} lies at {found}, its scene at {expected}; warp the mask onto the grid of the scene with gdalwarp -tr -te -t_srs"
+    )]
+    Grid {
+        /// The mask.
+        path: PathBuf,
+        /// Its transform and system.
+        found: String,
+        /// Those of the scene.
+        expected: String,
+    },
     /// A file that must exist does not.
     #[error("{path} does not exist; {remedy}")]
     Missing {
@@ -297,6 +309,9 @@ pub enum DataError {
         /// Samples there are.
         len: usize,
     },
+    /// Polygons cannot be read, or do not belong to the scene.
+    #[error(transparent)]
+    Vector(#[from] crate::vector::VectorError),
     /// A loading thread died.
     #[error("a loading thread panicked: {detail}; this is a bug of the data set or of a transform")]
     Worker {

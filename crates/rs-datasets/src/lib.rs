@@ -21,6 +21,7 @@ pub mod synthetic;
 mod tensors;
 pub mod transform;
 mod unit;
+pub mod vector;
 
 pub use band::{Band, BandSet};
 pub use batch::Batch;

@@ -11,6 +11,7 @@ pub mod experiment;
 mod hex;
 pub mod pretrain;
 pub mod run;
+pub mod scene;
 pub mod shipped;
 
 pub use adapted::{AdaptedError, AdaptedModel, ModelManifest};

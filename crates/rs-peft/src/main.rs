@@ -30,6 +30,8 @@ enum Command {
     Adapt(Box<cli::adapt::Args>),
     /// Say what a model makes of images.
     Predict(cli::predict::Args),
+    /// Map a whole scene: a GeoTIFF larger than memory in, a georeferenced map of classes out.
+    Map(cli::scene::Args),
     /// Run the experiments and write the report.
     Repro(cli::repro::Args),
     /// Pretrain a small backbone as a masked autoencoder on EuroSAT RGB.
@@ -79,6 +81,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Adapt(args) => cli::adapt::run(&args),
         Command::Predict(args) => cli::predict::run(&args),
+        Command::Map(args) => cli::scene::run(&args),
         Command::Repro(args) => cli::repro::run(&args),
         Command::Pretrain(args) => cli::pretrain::run(&args),
         Command::Embed(args) => cli::embed::run(&args),

@@ -23,6 +23,9 @@ mod opensarship;
 mod opensarship_table;
 mod own;
 mod registry;
+mod scene;
+mod scene_config;
+mod scene_labels;
 mod sen1floods11;
 mod tree;
 
@@ -37,4 +40,6 @@ pub use mados::{MADOS_BANDS, MADOS_CLASSES, Mados};
 pub use manifest::Manifest;
 pub use opensarship::{OpenSarShip, OpenSarShipConfig, Polarisation, Product, ShipClasses};
 pub use registry::{DATASETS, open, open_with};
+pub use scene::SceneChips;
+pub use scene_config::{SceneConfig, SceneLabels, SceneSet};
 pub use sen1floods11::{FloodSensor, SEN1FLOODS11_CLASSES, Sen1Floods11};

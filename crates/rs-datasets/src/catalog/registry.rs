@@ -5,12 +5,13 @@ use std::path::Path;
 use super::dota::{CropConfig, Dota, DotaConfig, DotaCrops, DotaTiles, TileConfig};
 use super::{
     BandNaming, BurnScars, EurosatMs, EurosatRgb, FloodSensor, Folder, GeoBench, GeoBenchName,
-    Mados, Manifest, OpenSarShip, OpenSarShipConfig, Polarisation, Product, Sen1Floods11,
+    Mados, Manifest, OpenSarShip, OpenSarShipConfig, Polarisation, Product, SceneChips,
+    Sen1Floods11,
 };
 use crate::{DataError, Dataset, ReadLimits};
 
 /// Names that [`open`] knows, and what each opens.
-pub const DATASETS: [(&str, &str); 20] = [
+pub const DATASETS: [(&str, &str); 21] = [
     (
         "eurosat_rgb",
         "EuroSAT, RGB pictures; a folder or EuroSAT_RGB.zip",
@@ -82,6 +83,10 @@ pub const DATASETS: [(&str, &str); 20] = [
         "manifest",
         "images of one's own, listed in a CSV or TOML file",
     ),
+    (
+        "scene",
+        "windows of one large GeoTIFF, labelled by a mask or by polygons; a TOML file says how",
+    ),
 ];
 
 /// Opens a data set by name with the default limits.
@@ -148,6 +153,7 @@ pub fn open_with(
         )?),
         "folder" => Box::new(Folder::open(root, limits)?),
         "manifest" => Box::new(Manifest::open(root, limits)?),
+        "scene" => Box::new(SceneChips::open(root, limits)?),
         _ => {
             let available = DATASETS.map(|(name, _)| name).join(", ");
             return Err(DataError::UnknownDataset {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::DataError;
@@ -20,15 +20,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
         path: path.into(),
         source,
     };
-    let name = path
-        .file_name()
-        .ok_or_else(|| failed(std::io::ErrorKind::InvalidInput.into()))?;
-    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    let temporary = path.with_file_name(format!(
-        ".{}.{}.{number}.tmp",
-        name.to_string_lossy(),
-        std::process::id()
-    ));
+    let temporary = temporary_beside(path)?;
     let written = (|| {
         let mut file = File::create_new(&temporary)?;
         file.write_all(bytes)?;
@@ -40,6 +32,21 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
         let _ = fs::remove_file(&temporary);
         failed(error)
     })
+}
+
+/// A name in the folder of `path` that no file of this process has.
+pub(super) fn temporary_beside(path: &Path) -> Result<PathBuf, DataError> {
+    let name = path.file_name().ok_or_else(|| DataError::Io {
+        action: "write",
+        path: path.into(),
+        source: std::io::ErrorKind::InvalidInput.into(),
+    })?;
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    Ok(path.with_file_name(format!(
+        ".{}.{}.{number}.tmp",
+        name.to_string_lossy(),
+        std::process::id()
+    )))
 }
 
 #[cfg(test)]

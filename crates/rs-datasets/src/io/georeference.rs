@@ -3,21 +3,21 @@
 //! The few tags are read here and not with `geotiff-reader`, which refuses plain TIFFs and files whose georeference is damaged,
 //! and wants the bytes of the file a second time.
 
-use tiff_reader::Ifd;
+use tiff_reader::{Ifd, Tag};
 
 use crate::GeoReference;
 
 /// Tag `ModelPixelScale`.
-const PIXEL_SCALE: u16 = 33550;
+pub(super) const PIXEL_SCALE: u16 = 33550;
 /// Tag `ModelTiepoint`.
-const TIEPOINT: u16 = 33922;
+pub(super) const TIEPOINT: u16 = 33922;
 /// Tag `ModelTransformation`.
-const TRANSFORMATION: u16 = 34264;
+pub(super) const TRANSFORMATION: u16 = 34264;
 /// Tag `GeoKeyDirectory`.
-const KEY_DIRECTORY: u16 = 34735;
+pub(super) const KEY_DIRECTORY: u16 = 34735;
 
 /// Key: whether a raster coordinate names a pixel's corner (1) or its centre (2).
-const KEY_RASTER_TYPE: u16 = 1025;
+pub(super) const KEY_RASTER_TYPE: u16 = 1025;
 /// Key: EPSG code of a geographic system.
 const KEY_GEODETIC: u16 = 2048;
 /// Key: EPSG code of a projected system.
@@ -29,7 +29,7 @@ const USER_DEFINED: u16 = 32767;
 ///
 /// The transform refers to pixel corners: rasters whose points are pixel centres are shifted by half a pixel, as GDAL does.
 pub(super) fn georeference(ifd: &Ifd) -> Option<GeoReference> {
-    let keys = keys(ifd);
+    let keys = ifd.tag(KEY_DIRECTORY).map(keys_of).unwrap_or_default();
     let key = |wanted| {
         keys.iter()
             .find(|(id, _)| *id == wanted)
@@ -81,11 +81,8 @@ fn affine(ifd: &Ifd) -> Option<[f64; 6]> {
 }
 
 /// The keys whose value is a short stored in the directory itself, as (key, value).
-fn keys(ifd: &Ifd) -> Vec<(u16, u16)> {
-    let directory = ifd
-        .tag(KEY_DIRECTORY)
-        .and_then(|tag| tag.value.as_u16_slice())
-        .unwrap_or_default();
+pub(super) fn keys_of(directory: &Tag) -> Vec<(u16, u16)> {
+    let directory = directory.value.as_u16_slice().unwrap_or_default();
     // The header is version, revision, minor revision, number of keys; then (key, location, count, value).
     let count = usize::from(directory.get(3).copied().unwrap_or(0));
     let entries = directory

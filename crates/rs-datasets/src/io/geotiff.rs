@@ -9,9 +9,9 @@ use super::{Raster, ReadLimits, Samples};
 use crate::DataError;
 
 /// Tag in which GDAL stores the no-data value, as text.
-const GDAL_NODATA: u16 = 42113;
+pub(super) const GDAL_NODATA: u16 = 42113;
 /// Photometric interpretation of luma and chroma; everything else is stored as what it means.
-const YCBCR: u16 = 6;
+pub(super) const YCBCR: u16 = 6;
 
 /// Decodes the first image of a TIFF: strips or tiles, both planar configurations, predictors 1 to 3, uncompressed, LZW,
 /// deflate, PackBits, ZSTD, and unsigned, signed and float samples of 8 to 64 bits.
@@ -40,7 +40,7 @@ pub fn decode_geotiff(
     } else {
         stored
     };
-    let samples = read_samples(&file, &layout, colour, path)?;
+    let samples = read_samples(&file, &layout, colour, None, path)?;
     let (bands, height, width) = (layout.samples_per_pixel, layout.height, layout.width);
     if bands.checked_mul(height).and_then(|n| n.checked_mul(width)) != Some(samples.len()) {
         return Err(corrupt(
@@ -51,10 +51,7 @@ pub fn decode_geotiff(
             ),
         ));
     }
-    let nodata = ifd
-        .tag(GDAL_NODATA)
-        .and_then(|tag| tag.value.as_str())
-        .and_then(parse_nodata);
+    let nodata = nodata(ifd);
     let samples = samples.into_band_major(bands);
     let mut raster = Raster {
         bands,
@@ -146,21 +143,36 @@ fn best_ratio(compression: u16) -> Option<u64> {
     }
 }
 
-fn read_samples(
+/// The no-data value that GDAL's tag names.
+pub(super) fn nodata(ifd: &Ifd) -> Option<f64> {
+    ifd.tag(GDAL_NODATA)
+        .and_then(|tag| tag.value.as_str())
+        .and_then(parse_nodata)
+}
+
+/// The samples of the first image, or of a window `[row, column, height, width]` of it, interleaved by pixel.
+pub(super) fn read_samples(
     file: &TiffFile,
     layout: &RasterLayout,
     colour: bool,
+    window: Option<[usize; 4]>,
     path: &Path,
 ) -> Result<Samples, DataError> {
     fn read<T: TiffSample>(
         file: &TiffFile,
         colour: bool,
+        window: Option<[usize; 4]>,
         path: &Path,
     ) -> Result<Vec<T>, DataError> {
-        let array = if colour {
-            file.read_decoded_image::<T>(0)
-        } else {
-            file.read_image::<T>(0)
+        let array = match (window, colour) {
+            (None, true) => file.read_decoded_image::<T>(0),
+            (None, false) => file.read_image::<T>(0),
+            (Some([row, column, height, width]), true) => {
+                file.read_decoded_window::<T>(0, row, column, height, width)
+            }
+            (Some([row, column, height, width]), false) => {
+                file.read_window::<T>(0, row, column, height, width)
+            }
         };
         let (values, offset) = array
             .map_err(|error| failed(path, error))?
@@ -171,16 +183,16 @@ fn read_samples(
         }
     }
     match (layout.sample_format, layout.bits_per_sample) {
-        (1, 1..=8) => read(file, colour, path).map(Samples::U8),
-        (1, 9..=16) => read(file, colour, path).map(Samples::U16),
-        (1, 32) => read(file, colour, path).map(Samples::U32),
-        (1, 64) => read(file, colour, path).map(Samples::U64),
-        (2, 8) => read(file, colour, path).map(Samples::I8),
-        (2, 16) => read(file, colour, path).map(Samples::I16),
-        (2, 32) => read(file, colour, path).map(Samples::I32),
-        (2, 64) => read(file, colour, path).map(Samples::I64),
-        (3, 32) => read(file, colour, path).map(Samples::F32),
-        (3, 64) => read(file, colour, path).map(Samples::F64),
+        (1, 1..=8) => read(file, colour, window, path).map(Samples::U8),
+        (1, 9..=16) => read(file, colour, window, path).map(Samples::U16),
+        (1, 32) => read(file, colour, window, path).map(Samples::U32),
+        (1, 64) => read(file, colour, window, path).map(Samples::U64),
+        (2, 8) => read(file, colour, window, path).map(Samples::I8),
+        (2, 16) => read(file, colour, window, path).map(Samples::I16),
+        (2, 32) => read(file, colour, window, path).map(Samples::I32),
+        (2, 64) => read(file, colour, window, path).map(Samples::I64),
+        (3, 32) => read(file, colour, window, path).map(Samples::F32),
+        (3, 64) => read(file, colour, window, path).map(Samples::F64),
         (format, bits) => Err(DataError::Unsupported {
             path: path.into(),
             detail: format!("a TIFF of sample format {format} with {bits} bits"),
@@ -196,7 +208,7 @@ fn parse_nodata(text: &str) -> Option<f64> {
         .ok()
 }
 
-fn failed(path: &Path, error: tiff_reader::TiffError) -> DataError {
+pub(super) fn failed(path: &Path, error: tiff_reader::TiffError) -> DataError {
     use tiff_reader::TiffError as E;
     match error {
         E::UnsupportedCompression(_)
@@ -212,7 +224,7 @@ fn failed(path: &Path, error: tiff_reader::TiffError) -> DataError {
     }
 }
 
-fn corrupt(path: &Path, detail: String) -> DataError {
+pub(super) fn corrupt(path: &Path, detail: String) -> DataError {
     DataError::Corrupt {
         path: path.into(),
         format: "TIFF",

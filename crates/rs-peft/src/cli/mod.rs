@@ -16,6 +16,7 @@ pub(crate) mod pretrain;
 pub(crate) mod provenance;
 mod report;
 pub(crate) mod repro;
+pub(crate) mod scene;
 mod scores;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,5 @@
+//! Windows of large GeoTIFFs, and GeoTIFFs written tile by tile.
+
+mod files;
+mod windows;
+mod written;
