@@ -13,7 +13,7 @@ use vit_backbone::{FeatureRequest, TensorFile, sha256_file};
 use super::head::ModelHead;
 use super::manifest::HeadEntry;
 use super::{AdaptedError, ModelManifest};
-use crate::experiment::{BackboneConfig, InputConfig, Normalisation, Rendering};
+use crate::experiment::{BackboneConfig, InputConfig, Normalisation, Rendering, Views};
 use crate::run::backbone::{Backbone, load_file};
 use crate::run::map_readout::MapReadout;
 use crate::run::spectral::spectrum_of;
@@ -95,6 +95,8 @@ impl<B: Backend> AdaptedModel<B> {
                 let readout = Readout {
                     request,
                     pooling: manifest.readout.pooling,
+                    // A trained head saw single views.
+                    views: Views::One,
                     spectra,
                 };
                 ModelHead::classes(&folder, readout, saved, &manifest, device)?
@@ -187,6 +189,7 @@ fn backbone<B: Backend>(
         blocks: 0,
         final_norm: manifest.readout.final_norm,
         pooling: manifest.readout.pooling,
+        views: Views::One,
         model: entry.model.clone(),
         resolution: entry.resolution,
     };

@@ -21,6 +21,7 @@ mod pictures;
 mod plan;
 mod predictions;
 mod prefix;
+mod probe;
 mod recipe;
 mod record;
 mod schedule;

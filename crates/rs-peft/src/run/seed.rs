@@ -8,10 +8,7 @@ use burn::tensor::backend::AutodiffBackend;
 use deflect::Deflect;
 use eval::metric::{Probabilities, evaluate};
 use eval::record::{CurvePoint, Parameters, SeedResult};
-use heads::{
-    FeatureTable, KnnConfig, KnnProbe, LinearHeadConfig, LogisticConfig, LogisticProbe,
-    Standardiser,
-};
+use heads::{FeatureTable, LinearHeadConfig, Standardiser};
 use rs_datasets::{Dataset, Split};
 use serde::{Deserialize, Serialize};
 use training::{CacheKey, FeatureCache, FeatureMatrix};
@@ -24,11 +21,12 @@ use super::held::held;
 use super::keep::keep;
 use super::model::{InputAdapter, Readout, Trainable};
 use super::predictions::Predictions;
+use super::probe::judge_by_probe;
 use super::session::Session;
 use super::view::View;
 use super::{Adapter, Provenance, RunError, data, spectral, train};
 use crate::backend::BackendTask;
-use crate::experiment::{Experiment, ExperimentError, Method, ProbeConfig, Views};
+use crate::experiment::{Experiment, Method, ProbeConfig, Views};
 
 /// One seed of one row, ready to run on a backend.
 pub struct SeedRun<'a> {
@@ -433,55 +431,6 @@ impl SeedRun<'_> {
             self.experiment.train.augment,
             Some(self.seed),
         )
-    }
-}
-
-/// Class probabilities, predictions, and the number of parameters fitted.
-type Judged = (Option<Probabilities>, Vec<usize>, Option<usize>);
-
-fn judge_by_probe(
-    probe: &ProbeConfig,
-    table: &FeatureTable<'_>,
-    labels: &[usize],
-    queries: &FeatureTable<'_>,
-    classes: usize,
-) -> Result<Judged, RunError> {
-    match *probe {
-        ProbeConfig::Logistic { l2 } => {
-            let config = LogisticConfig {
-                l2,
-                ..LogisticConfig::default()
-            };
-            let fitted = LogisticProbe::fit(&config, table, labels, classes)?;
-            let values: Vec<f32> = fitted
-                .probabilities(queries)?
-                .iter()
-                .map(|&p| p as f32)
-                .collect();
-            let probabilities = Probabilities::from_probabilities(&values, classes)?;
-            let predicted = fitted.predict(queries)?;
-            Ok((
-                Some(probabilities),
-                predicted,
-                Some(fitted.weight.len() + fitted.bias.len()),
-            ))
-        }
-        ProbeConfig::Knn { k } => {
-            let config = KnnConfig {
-                k,
-                ..KnnConfig::default()
-            };
-            let found = KnnProbe::fit(&config, table, labels, classes)?.predict(queries)?;
-            let probabilities = Probabilities::from_probabilities(&found.scores, classes)?;
-            Ok((Some(probabilities), found.labels, Some(0)))
-        }
-        // Such rows take a way of their own, and no other split has the parts they need.
-        ProbeConfig::LongTail(_) => Err(RunError::Experiment(ExperimentError::Value {
-            path: "the experiment".into(),
-            key: "probe.kind",
-            found: "long_tail".into(),
-            expected: "logistic or knn, as data.split.kind is not long_tailed",
-        })),
     }
 }
 
