@@ -37,7 +37,6 @@ fn try_run(
     folder: &Path,
     seed: u64,
     keep_adapter: bool,
-    session: rs_peft::run::Session::default(),
 ) -> Result<SeedOutput, RunError> {
     let clock = || Duration::ZERO;
     let run = SeedRun {
