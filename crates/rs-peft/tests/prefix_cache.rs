@@ -44,6 +44,7 @@ fn run(row: &Row, folder: &Path, features: Option<&Path>) -> SeedOutput {
         features,
         backend: "flex",
         keep_adapter: false,
+        session: rs_peft::run::Session::default(),
         clock: &clock,
     };
     dispatch(BackendKind::Flex, run).unwrap().unwrap()
