@@ -62,11 +62,7 @@ pub(super) fn read(
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let all = format!("SELECT * FROM {}", quoted(table));
     let mut statement = file.prepare(&all).map_err(sql)?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(String::from)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(String::from).collect();
     let at = |wanted: &str| columns.iter().position(|name| name == wanted);
     let geometry_at = at(column).ok_or_else(|| bad(format!("no column `{column}`")))?;
     let Some(class_at) = at(property) else {
