@@ -44,7 +44,7 @@ impl Precision {
     }
 }
 
-/// Writes rows behind one another; nobody sees the file before [`RowWriter::finish`].
+/// Writes rows behind one another; nobody sees the file before it is finished.
 pub struct RowWriter {
     path: PathBuf,
     file: BufWriter<NamedTempFile>,
