@@ -5,7 +5,8 @@ use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
 use super::gaussian::{GaussianConfig, Normal};
-use super::rotated_iou::{Oriented, rotated_iou};
+use super::oriented::Oriented;
+use super::rotated_iou::rotated_iou;
 use crate::HeadError;
 
 /// Which box loss.

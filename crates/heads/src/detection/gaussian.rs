@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use serde::{Deserialize, Serialize};
 
+use super::oriented::Oriented;
 use crate::HeadError;
 
 /// Which distance.
@@ -58,12 +59,6 @@ impl Default for GaussianConfig {
 
 /// Below this a root has no useful gradient; mmrotate's limit.
 const SMALLEST_DISTANCE: f64 = 1e-7;
-/// Shorter sides, in the unit of the distances, are read as this long: the divergence of a box without area is infinite. mmrotate's limit is 1e-7,
-/// whose square leaves single precision too few digits.
-const SMALLEST_SIDE: f64 = 1e-3;
-/// Longer sides are read as this long.
-const LARGEST_SIDE: f64 = 1e7;
-
 impl GaussianConfig {
     pub(super) fn validate(&self) -> Result<(), HeadError> {
         if self.tau.is_finite() && self.tau >= 1.0 {
@@ -124,21 +119,22 @@ pub(super) struct Normal<B: Backend> {
 impl<B: Backend> Normal<B> {
     /// Of distances `[boxes, 4]` (left, top, right, bottom in the frame of the box) and angles `[boxes]`.
     pub(super) fn new(distances: &Tensor<B, 2>, angle: &Tensor<B, 1>) -> Self {
-        let side = |k: usize| distances.clone().narrow(1, k, 1).squeeze_dim::<1>(1);
-        let (l, t, r, b) = (side(0), side(1), side(2), side(3));
-        let length = |sum: Tensor<B, 1>| sum.clamp(SMALLEST_SIDE, LARGEST_SIDE);
-        let width = length(l.clone() + r.clone());
-        let height = length(t.clone() + b.clone());
-        let (along, across) = ((r - l) * 0.5, (b - t) * 0.5);
-        let (cos, sin) = (angle.clone().cos(), angle.clone().sin());
+        let Oriented {
+            x,
+            y,
+            width,
+            height,
+            angle,
+        } = Oriented::new(distances, angle);
+        let (cos, sin) = (angle.clone().cos(), angle.sin());
         let (wide, high) = (
             width.clone().square() * 0.25,
             height.clone().square() * 0.25,
         );
         let (cc, ss) = (cos.clone().square(), sin.clone().square());
         Self {
-            x: cos.clone() * along.clone() - sin.clone() * across.clone(),
-            y: sin.clone() * along + cos.clone() * across,
+            x,
+            y,
             xx: cc.clone() * wide.clone() + ss.clone() * high.clone(),
             xy: cos * sin * (wide.clone() - high.clone()),
             yy: ss * wide.clone() + cc * high.clone(),

@@ -18,6 +18,7 @@ mod gaussian;
 mod head;
 mod loss;
 mod norm;
+mod oriented;
 mod pyramid;
 mod rotated_iou;
 mod tower;

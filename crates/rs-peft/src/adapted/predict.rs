@@ -8,10 +8,8 @@ use super::head::ModelHead;
 use super::manifest::HeadEntry;
 use super::{AdaptedError, AdaptedModel};
 use crate::experiment::Windows;
-use crate::run::segmentation::windows::{check_fits, pixels, starts};
-
-/// Most pixels of a forward pass over windows.
-const BATCH_PIXELS: usize = 16 * 224 * 224;
+use crate::run::segmentation::logit_sums::LogitSums;
+use crate::run::segmentation::windows::{BATCH_PIXELS, check_fits, pixels, places};
 
 /// What a model says about an image.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,54 +84,24 @@ impl<B: Backend> AdaptedModel<B> {
         };
         check_fits(&channels, window)?;
         self.check_extent(&sample.id, window)?;
-        let (rows, columns) = (starts(height, window[0]), starts(width, window[1]));
-        let places: Vec<[usize; 2]> = rows
-            .iter()
-            .flat_map(|&top| columns.iter().map(move |&left| [top, left]))
-            .collect();
         let count = self.manifest.classes.len();
-        let area = height * width;
-        let mut sums = vec![0f32; count * area];
-        let mut times = vec![0f32; area];
+        let mut sums = LogitSums::new(count, [height, width]);
         let at_once = (BATCH_PIXELS / (window[0] * window[1])).max(1);
-        for chunk in places.chunks(at_once) {
+        for chunk in places([height, width], window).chunks(at_once) {
             let data: Vec<f32> = chunk
                 .iter()
                 .flat_map(|&place| pixels(&channels.image, place, window))
                 .collect();
             let logits = self.forward(data, [chunk.len(), window[0], window[1]]);
             let one = count * window[0] * window[1];
-            for (&[top, left], logits) in chunk.iter().zip(logits.chunks(one)) {
-                for row in 0..window[0] {
-                    let at = (top + row) * width + left;
-                    times[at..at + window[1]].iter_mut().for_each(|t| *t += 1.0);
-                    for class in 0..count {
-                        let from = &logits[(class * window[0] + row) * window[1]..][..window[1]];
-                        let to = &mut sums[class * area + at..][..window[1]];
-                        to.iter_mut()
-                            .zip(from)
-                            .for_each(|(sum, logit)| *sum += logit);
-                    }
-                }
+            for (&place, logits) in chunk.iter().zip(logits.chunks(one)) {
+                sums.add(logits, place, window);
             }
         }
-        let classes = (0..area)
-            .map(|at| {
-                let logit = |class: usize| sums[class * area + at] / times[at];
-                // The first of equals, as PyTorch's argmax.
-                (1..count).fold(0, |best, class| {
-                    if logit(class) > logit(best) {
-                        class
-                    } else {
-                        best
-                    }
-                })
-            })
-            .collect();
         Ok(LabelMap {
             height,
             width,
-            classes,
+            classes: sums.predictions(),
             valid: self.measured(sample),
         })
     }

@@ -120,44 +120,53 @@ fn place(
     Ok((url, args.to.join(file.file)))
 }
 
-#[cfg(feature = "hub")]
+/// The file where it has to be, there already or brought.
 fn fetch(
     file: &Published,
     pin: Option<&Pin>,
     args: &Args,
 ) -> anyhow::Result<(PathBuf, String, u64)> {
+    let (url, target) = place(file, pin, args)?;
+    make(&args.to)?;
+    let (sha256, bytes) = if target.exists() {
+        check(&target, pin)?
+    } else {
+        bring(file.name, url, pin, &target)?
+    };
+    Ok((target, sha256, bytes))
+}
+
+#[cfg(feature = "hub")]
+fn bring(
+    _name: &str,
+    url: &str,
+    pin: Option<&Pin>,
+    target: &Path,
+) -> anyhow::Result<(String, u64)> {
     use indicatif::{ProgressBar, ProgressStyle};
     use rs_peft::download::{Https, download};
 
-    let (url, target) = place(file, pin, args)?;
-    make(&args.to)?;
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
         "{bar:30} {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left",
     )?);
-    let fetched = download(&Https::default(), url, pin, &target, &mut |step| {
+    let fetched = download(&Https::default(), url, pin, target, &mut |step| {
         bar.set_length(step.of.unwrap_or(step.done));
         bar.set_position(step.done);
     })?;
     bar.finish_and_clear();
-    Ok((target, fetched.sha256, fetched.bytes))
+    Ok((fetched.sha256, fetched.bytes))
 }
 
 #[cfg(not(feature = "hub"))]
-fn fetch(
-    file: &Published,
-    pin: Option<&Pin>,
-    args: &Args,
-) -> anyhow::Result<(PathBuf, String, u64)> {
-    let (url, target) = place(file, pin, args)?;
-    make(&args.to)?;
-    if target.exists() {
-        let (sha256, bytes) = check(&target, pin)?;
-        return Ok((target, sha256, bytes));
-    }
+fn bring(
+    name: &str,
+    url: &str,
+    _pin: Option<&Pin>,
+    _target: &Path,
+) -> anyhow::Result<(String, u64)> {
     anyhow::bail!(
         "this program was built without the network: build it with `--features hub`, or fetch {url} by hand and run \
-         `rs-peft get {} --check FILE`",
-        file.name
+         `rs-peft get {name} --check FILE`"
     )
 }
 

@@ -9,7 +9,7 @@ use heads::LinearHead;
 use peft_lora::trainable_copy;
 use vit_backbone::{
     Attention, FeatureRequest, LayerNorm, LayerScale, LayerScaleSite, LinearSite, Mlp, NormSite,
-    Pooling, Seam, TokenEmbed, Vit, pool,
+    Pass, Pooling, Seam, TokenEmbed, Vit, pool,
 };
 
 use super::Adapter;
@@ -194,18 +194,34 @@ impl Readout {
     ) -> (Tensor<B, 2>, S::State) {
         let spectra = self.spectra.as_ref().map(|s| s.forward(images.clone()));
         let (tokens, mut pass) = base.embed(images, seam);
-        // A request always names one block; an empty one reads the tokens that would enter the first.
-        let blocks = self.request.blocks.iter().max().map_or(0, |last| last + 1);
-        let mut tokens = base.run_blocks(tokens, &mut pass, 0..blocks, seam);
-        if self.request.final_norm {
-            tokens = base.final_norm(tokens, seam);
-        }
-        let pooled = pool(tokens, base.prefix_tokens(seam), self.pooling);
+        let pooled = self.behind(tokens, &mut pass, 0, base, seam);
         let features = match spectra {
             Some(spectra) => Tensor::cat(vec![pooled, spectra], 1),
             None => pooled,
         };
         (features, pass.state)
+    }
+
+    /// What is read of tokens that enter block `first`, `[batch, tokens, dim]`, without spectra.
+    ///
+    /// # Shapes
+    /// - result: `[batch, dim]`
+    pub(crate) fn behind<B: Backend, S: Seam<B>>(
+        &self,
+        tokens: Tensor<B, 3>,
+        pass: &mut Pass<B, S::State>,
+        first: usize,
+        base: &Vit<B>,
+        seam: &S,
+    ) -> Tensor<B, 2> {
+        // A request always names one block; an empty one reads the tokens as they come.
+        let last = self.request.blocks.iter().max();
+        let end = last.map_or(first, |last| last + 1).max(first);
+        let mut tokens = base.run_blocks(tokens, pass, first..end, seam);
+        if self.request.final_norm {
+            tokens = base.final_norm(tokens, seam);
+        }
+        pool(tokens, base.prefix_tokens(seam), self.pooling)
     }
 }
 
@@ -235,9 +251,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_method_acts_through_the_input_adapter_as_alone() {
-        let config = VitConfig {
+    fn tiny() -> VitConfig {
+        VitConfig {
             image_size: 8,
             patch_size: 4,
             dim: 8,
@@ -245,12 +260,20 @@ mod tests {
             heads: 2,
             mlp_dim: 12,
             ..VitConfig::default()
-        };
+        }
+    }
+
+    fn image() -> Tensor<Flex, 4> {
+        let values = SeededInit::new(2).draw("image", 192, InitRule::Uniform { bound: 1.0 });
+        Tensor::<Flex, 1>::from_floats(values.as_slice(), &Default::default()).reshape([1, 3, 8, 8])
+    }
+
+    #[test]
+    fn a_method_acts_through_the_input_adapter_as_alone() {
+        let config = tiny();
         let device = Default::default();
         let base = Vit::<Flex>::init(&config, 1, &device).unwrap();
-        let values = SeededInit::new(2).draw("image", 192, InitRule::Uniform { bound: 1.0 });
-        let image = Tensor::<Flex, 1>::from_floats(values.as_slice(), &device);
-        let image = image.reshape([1, 3, 8, 8]);
+        let image = image();
         let plain = base.forward(image.clone(), &());
         // Methods that act from the start, each at another place of the seam.
         for method in [
@@ -285,20 +308,10 @@ mod tests {
 
     #[test]
     fn the_mean_over_the_symmetries_is_the_same_however_an_image_is_turned() {
-        let config = VitConfig {
-            image_size: 8,
-            patch_size: 4,
-            dim: 8,
-            depth: 2,
-            heads: 2,
-            mlp_dim: 12,
-            ..VitConfig::default()
-        };
+        let config = tiny();
         let device = Default::default();
         let base = Vit::<Flex>::init(&config, 1, &device).unwrap();
-        let values = SeededInit::new(2).draw("image", 192, InitRule::Uniform { bound: 1.0 });
-        let image = Tensor::<Flex, 1>::from_floats(values.as_slice(), &device);
-        let image = image.reshape([1, 3, 8, 8]);
+        let image = image();
         let quarter_turn = image.clone().swap_dims(2, 3).flip([3]);
         let readout = |views| Readout {
             request: FeatureRequest::block(1),
@@ -318,15 +331,7 @@ mod tests {
     #[test]
     fn groups_of_lora_plus_cover_adapter_and_patch_embedding() {
         use training::{GroupConfig, ParameterGroups};
-        let config = VitConfig {
-            image_size: 8,
-            patch_size: 4,
-            dim: 8,
-            depth: 1,
-            heads: 2,
-            mlp_dim: 12,
-            ..VitConfig::default()
-        };
+        let config = VitConfig { depth: 1, ..tiny() };
         let device = Default::default();
         type Ad = burn::backend::Autodiff<Flex>;
         let base = Vit::<Ad>::init(&config, 1, &device).unwrap().no_grad();

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
-use peft_lora::{LoraBias, MethodConfig, PeftAdapter, plan};
+use peft_lora::{LoraBias, MethodConfig, plan};
 use rs_datasets::image_tensor;
 use training::{BoxError, FeatureCache, Precision, RowFile, TrainError};
-use vit_backbone::{Pass, Rotary, Seam, Vit, VitConfig, pool};
+use vit_backbone::{Pass, Rotary, Vit, VitConfig};
 
 use super::backbone::Backbone;
 use super::batches::loader;
@@ -140,30 +140,11 @@ impl<B: AutodiffBackend> PrefixTokens<B> {
         let values = self.rows.read(chosen)?;
         let data = TensorData::new(values, [chosen.len(), count, dim]);
         let tokens = Tensor::<B, 3>::from_data(data, device);
-        Ok(self.go_on(tokens, adapter, base, readout))
-    }
-
-    fn go_on(
-        &self,
-        tokens: Tensor<B, 3>,
-        adapter: &PeftAdapter<B>,
-        base: &Vit<B>,
-        readout: &Readout,
-    ) -> Tensor<B, 2>
-    where
-        PeftAdapter<B>: Seam<B, State = ()>,
-    {
         let mut pass = Pass {
             state: (),
             rotary: self.rotary.clone(),
         };
-        let last = readout.request.blocks.iter().max().copied();
-        let end = last.map_or(self.first, |last| last + 1).max(self.first);
-        let mut tokens = base.run_blocks(tokens, &mut pass, self.first..end, adapter);
-        if readout.request.final_norm {
-            tokens = base.final_norm(tokens, adapter);
-        }
-        pool(tokens, base.prefix_tokens(adapter), readout.pooling)
+        Ok(readout.behind(tokens, &mut pass, self.first, base, adapter))
     }
 
     /// Removes a file that only this run could find.

@@ -1,5 +1,6 @@
 //! Training the adapter and the head of one seed; a frozen backbone trains its head on features computed once.
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use eval::record::CurvePoint;
 use heads::{ClassWeights, CrossEntropy, CrossEntropyConfig, LinearHead};
@@ -49,16 +50,17 @@ pub(crate) fn run<B: AutodiffBackend>(
     } else {
         None
     };
+    // The loss of rows whose features something else than a whole pass gives.
+    let of_rows = |model: &Trainable<B>, features: Tensor<B, 2>, chosen: &[usize]| {
+        let classes: Vec<usize> = chosen.iter().map(|&row| labels[row]).collect();
+        let targets = loss.targets_of_classes::<B>(&classes, device)?;
+        let value = loss.forward(model.head.forward(features), &targets);
+        Ok::<_, BoxError>(Loss::mean(value, chosen.len()).with_weight(targets.total_weight()))
+    };
     let outcome = if let Some(kept) = &kept {
-        let objective = |model: &Trainable<B>,
-                         chosen: Vec<usize>,
-                         _: &StepContext|
-         -> Result<Loss<B>, BoxError> {
+        let objective = |model: &Trainable<B>, chosen: Vec<usize>, _: &StepContext| {
             let features = kept.features(&chosen, model, &base.vit, readout, device)?;
-            let classes: Vec<usize> = chosen.iter().map(|&row| labels[row]).collect();
-            let targets = loss.targets_of_classes::<B>(&classes, device)?;
-            let value = loss.forward(model.head.forward(features), &targets);
-            Ok(Loss::mean(value, chosen.len()).with_weight(targets.total_weight()))
+            of_rows(model, features, &chosen)
         };
         // The batches of the images themselves.
         let images = seed_run.training_loader(samples)?;
@@ -83,19 +85,8 @@ pub(crate) fn run<B: AutodiffBackend>(
         let source = LoaderSource(seed_run.training_loader(samples)?);
         fit(model, &recipe.fit, &objective, &source, device, hooks)?
     } else {
-        let objective = |model: &Trainable<B>,
-                         chosen: Vec<usize>,
-                         _: &StepContext|
-         -> Result<Loss<B>, BoxError> {
-            let classes: Vec<usize> = chosen.iter().map(|&row| labels[row]).collect();
-            let targets = loss.targets_of_classes::<B>(&classes, device)?;
-            let value = loss.forward(
-                model
-                    .head
-                    .forward(rows::<B>(start_features, &chosen, device)),
-                &targets,
-            );
-            Ok(Loss::mean(value, chosen.len()).with_weight(targets.total_weight()))
+        let objective = |model: &Trainable<B>, chosen: Vec<usize>, _: &StepContext| {
+            of_rows(model, rows::<B>(start_features, &chosen, device), &chosen)
         };
         let batches = labels.len().div_ceil(config.batch_size);
         let orders: Vec<Vec<usize>> = (0..config.epochs)

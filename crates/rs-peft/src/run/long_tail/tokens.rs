@@ -4,7 +4,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use rs_datasets::{Batch, image_tensor};
 use training::{BoxError, FeatureMatrix, extract};
-use vit_backbone::{Pass, Rotary, Seam, Vit, pool};
+use vit_backbone::{Pass, Rotary, Seam, Vit};
 
 use crate::run::RunError;
 use crate::run::batches::loader;
@@ -98,16 +98,8 @@ impl<B: Backend> Trunk<'_, B> {
             state: (),
             rotary: self.rotary.clone(),
         };
-        // A request always names one block.
-        let last = self.readout.request.blocks.iter().max().copied();
-        let end = last.map_or(self.first, |last| last + 1).max(self.first);
-        let mut tokens = self
-            .vit
-            .run_blocks(tokens, &mut pass, self.first..end, seam);
-        if self.readout.request.final_norm {
-            tokens = self.vit.final_norm(tokens, seam);
-        }
-        pool(tokens, self.vit.prefix_tokens(seam), self.readout.pooling)
+        self.readout
+            .behind(tokens, &mut pass, self.first, self.vit, seam)
     }
 
     /// Features of all rows of a matrix of tokens, without gradients.

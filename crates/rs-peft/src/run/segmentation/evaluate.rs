@@ -10,15 +10,13 @@ use rs_datasets::Label;
 use vit_backbone::Vit;
 
 use super::data::Images;
+use super::logit_sums::LogitSums;
 use super::masks::PredictedMask;
 use super::model::Segmenter;
-use super::windows::{check_fits, pixels, starts};
+use super::windows::{BATCH_PIXELS, check_fits, pixels, places};
 use crate::experiment::Windows;
 use crate::run::RunError;
 use crate::run::map_readout::MapReadout;
-
-/// Pixels per forward pass where no gradient is taken: sixteen windows of 224.
-const BATCH_PIXELS: usize = 16 * 224 * 224;
 
 /// What a part of the images gave.
 pub(super) struct Evaluated {
@@ -75,19 +73,10 @@ pub(super) fn evaluate<B: Backend>(
         let Label::Segmentation { classes: truth, .. } = sample.label else {
             continue; // `Images` holds label masks only.
         };
-        let places: Vec<[usize; 2]> = starts(height, window[0])
-            .into_iter()
-            .flat_map(|top| {
-                starts(width, window[1])
-                    .into_iter()
-                    .map(move |left| [top, left])
-            })
-            .collect();
+        let places = places([height, width], window);
         state.open.push_back(Open {
             id: sample.id.clone(),
-            extent: [height, width],
-            sums: vec![0.0; classes.len() * height * width],
-            times: vec![0.0; height * width],
+            sums: LogitSums::new(classes.len(), [height, width]),
             missing: places.len(),
             truth,
         });
@@ -109,11 +98,7 @@ pub(super) fn evaluate<B: Backend>(
 /// An image some of whose windows are still to come.
 struct Open {
     id: String,
-    extent: [usize; 2],
-    /// Logits summed over windows, `[class, row, column]`.
-    sums: Vec<f32>,
-    /// Windows over each pixel.
-    times: Vec<f32>,
+    sums: LogitSums,
     missing: usize,
     truth: Vec<i32>,
 }
@@ -131,26 +116,13 @@ impl State {
     fn add(
         &mut self,
         logits: &[f32],
-        [top, left]: [usize; 2],
-        [height, width]: [usize; 2],
+        place: [usize; 2],
+        window: [usize; 2],
     ) -> Result<(), RunError> {
         let Some(image) = self.open.front_mut() else {
             return Ok(());
         };
-        let [rows, columns] = image.extent;
-        for row in 0..height {
-            let at = (top + row) * columns + left;
-            image.times[at..at + width]
-                .iter_mut()
-                .for_each(|times| *times += 1.0);
-            for class in 0..self.classes {
-                let from = &logits[(class * height + row) * width..][..width];
-                let sums = &mut image.sums[class * rows * columns + at..][..width];
-                sums.iter_mut()
-                    .zip(from)
-                    .for_each(|(sum, logit)| *sum += logit);
-            }
-        }
+        image.sums.add(logits, place, window);
         image.missing -= 1;
         if image.missing == 0
             && let Some(image) = self.open.pop_front()
@@ -161,24 +133,14 @@ impl State {
     }
 
     fn finish(&mut self, image: Open) -> Result<(), RunError> {
-        let area = image.extent[0] * image.extent[1];
-        let predicted: Vec<usize> = (0..area)
-            .map(|at| {
-                let logit = |class: usize| image.sums[class * area + at] / image.times[at];
-                // The first of equals, as PyTorch's argmax.
-                (1..self.classes).fold(0, |best, class| {
-                    if logit(class) > logit(best) {
-                        class
-                    } else {
-                        best
-                    }
-                })
-            })
-            .collect();
+        let predicted = image.sums.predictions();
         self.counts.add(&image.truth, &predicted)?;
         if self.masks.len() < self.keep {
-            self.masks
-                .push(PredictedMask::new(image.id, image.extent, &predicted));
+            self.masks.push(PredictedMask::new(
+                image.id,
+                image.sums.extent(),
+                &predicted,
+            ));
         }
         Ok(())
     }

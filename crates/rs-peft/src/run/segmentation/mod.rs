@@ -3,6 +3,7 @@
 mod data;
 mod evaluate;
 mod keep;
+pub(crate) mod logit_sums;
 mod masks;
 mod model;
 mod pictures;

@@ -6,6 +6,9 @@ use rs_datasets::{BandSet, DataError, Dataset, DatasetInfo, Image, Label, Mask, 
 
 use crate::run::last_image::LastImage;
 
+/// Pixels per forward pass where no gradient is taken: sixteen windows of 224.
+pub(crate) const BATCH_PIXELS: usize = 16 * 224 * 224;
+
 /// Where windows of `tile` pixels start along a side of `length` pixels: as few as cover it, evenly spaced, the last one flush with
 /// the end. PANGAEA's rule, `round(linspace(0, length - tile, ceil(length / tile)))`, halves to even as PyTorch rounds.
 pub(crate) fn starts(length: usize, tile: usize) -> Vec<usize> {
@@ -16,6 +19,15 @@ pub(crate) fn starts(length: usize, tile: usize) -> Vec<usize> {
     let span = (length - tile) as f64;
     (0..count)
         .map(|i| (span * i as f64 / (count - 1) as f64).round_ties_even() as usize)
+        .collect()
+}
+
+/// Upper left corners of the windows over an image, row by row.
+pub(crate) fn places(extent: [usize; 2], window: [usize; 2]) -> Vec<[usize; 2]> {
+    let columns = starts(extent[1], window[1]);
+    starts(extent[0], window[0])
+        .into_iter()
+        .flat_map(|top| columns.iter().map(move |&left| [top, left]))
         .collect()
 }
 
