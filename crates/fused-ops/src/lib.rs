@@ -12,6 +12,8 @@
 //! | [`gelu`] | the exact GELU and its exact derivative |
 //! | [`adamw`] | an update of a parameter and both its moments |
 //! | [`attention`] | softmax attention on the output of a fused query-key-value map, backward by recomputation |
+//!
+//! [`lock_autodiff`] keeps backward passes of several threads apart, which burn 0.21 does not.
 
 mod adamw;
 mod attention;
@@ -19,6 +21,7 @@ mod autodiff;
 mod compose;
 mod dispatch;
 mod gelu;
+mod graph_lock;
 mod layer_norm;
 mod linear;
 mod math;
@@ -29,6 +32,7 @@ mod values;
 pub use adamw::{AdamWStep, adamw};
 pub use attention::attention;
 pub use gelu::gelu;
+pub use graph_lock::{AutodiffLock, lock_autodiff};
 pub use layer_norm::layer_norm;
 pub use linear::linear;
 

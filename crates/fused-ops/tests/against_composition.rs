@@ -90,6 +90,7 @@ impl Both for Linear {
 
 #[test]
 fn linear_maps() {
+    let _graph = fused_ops::lock_autodiff();
     for [batch, tokens, inputs, outputs] in [[1, 1, 1, 1], [2, 7, 5, 9], [9, 65, 48, 33]] {
         let data = [
             random(&[batch, tokens, inputs], 1),
@@ -114,6 +115,7 @@ impl Both for Norm {
 
 #[test]
 fn layer_norms() {
+    let _graph = fused_ops::lock_autodiff();
     for [batch, tokens, dim] in [[1, 1, 3], [3, 5, 16], [4, 65, 50]] {
         let data = [
             random(&[batch, tokens, dim], 4),
@@ -135,6 +137,7 @@ impl Both for Gelu {
 
 #[test]
 fn gelus() {
+    let _graph = fused_ops::lock_autodiff();
     compare("gelu", &[random(&[3, 65, 191], 7)], Gelu);
 }
 
@@ -151,6 +154,7 @@ impl Both for Attention {
 
 #[test]
 fn attentions() {
+    let _graph = fused_ops::lock_autodiff();
     for [batch, tokens, dim, heads] in [[1, 1, 2, 1], [2, 17, 24, 3], [3, 65, 32, 2]] {
         let data = [random(&[batch, tokens, 3 * dim], 8)];
         compare("attention", &data, Attention { heads });
@@ -191,6 +195,7 @@ fn adamw() {
 /// Views that are not contiguous are read as they are meant.
 #[test]
 fn views() {
+    let _graph = fused_ops::lock_autodiff();
     let data = random(&[4, 9, 12], 10);
     let on_flex = Tensor::<Flex, 3>::from_data(data.clone(), &Default::default());
     let on_ndarray = Tensor::<NdArray<f32>, 3>::from_data(data, &Default::default());
@@ -202,6 +207,7 @@ fn views() {
 /// A frozen weight gets no gradient, its input does; with everything frozen nothing is recorded.
 #[test]
 fn what_is_frozen_gets_no_gradient() {
+    let _graph = fused_ops::lock_autodiff();
     let device = Default::default();
     let x = leaf::<Fused, 3>(&random(&[2, 3, 4], 11));
     let w = Tensor::<Fused, 2>::from_data(random(&[4, 5], 12), &device);
@@ -221,6 +227,7 @@ fn what_is_frozen_gets_no_gradient() {
 /// The same bits for one thread and for three.
 #[test]
 fn threads_do_not_change_a_bit() {
+    let _graph = fused_ops::lock_autodiff();
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

@@ -214,6 +214,7 @@ fn outputs_that_are_not_finite_are_errors() {
 /// Every box loss and class loss, over outputs at the ends of their range and objects of every odd kind.
 #[test]
 fn no_loss_and_no_gradient_is_ever_a_nan() {
+    let _graph = testkit::lock_autodiff();
     let kinds = [
         BoxLossKind::Gaussian(GaussianConfig::default()),
         BoxLossKind::Gaussian(GaussianConfig {
@@ -330,6 +331,7 @@ fn no_loss_and_no_gradient_is_ever_a_nan() {
 
 #[test]
 fn ignored_places_have_no_gradient() {
+    let _graph = testkit::lock_autodiff();
     let mut hidden = object([32.0, 32.0, 30.0, 30.0, 0.0], 0);
     hidden.ignored = true;
     let config = DetectionLossConfig {

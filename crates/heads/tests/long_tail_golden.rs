@@ -170,6 +170,7 @@ fn the_objective_through_a_map_has_the_gradient_of_differences() {
 
 #[test]
 fn a_map_starts_as_the_identity_and_an_output_on_its_target_has_no_gradient() {
+    let _graph = testkit::lock_autodiff();
     let device = Default::default();
     let config = LowRankMapConfig {
         dim: 4,

@@ -60,6 +60,7 @@ testkit::backend_matrix!(cross_entropy_and_its_gradient_equal_pytorch);
 
 #[test]
 fn a_batch_without_counted_rows_gives_zero_and_no_gradient() {
+    let _graph = testkit::lock_autodiff();
     let device = Default::default();
     let config = CrossEntropyConfig {
         ignore_index: Some(255),
@@ -119,6 +120,7 @@ fn labels_and_settings_outside_their_range_are_errors() {
 
 #[test]
 fn only_the_linear_map_of_a_standardising_head_is_trainable() {
+    let _graph = testkit::lock_autodiff();
     let device = Default::default();
     let statistics = Standardiser {
         mean: vec![1.0, -2.0, 0.5],

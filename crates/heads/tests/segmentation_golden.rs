@@ -249,6 +249,7 @@ fn a_head_is_drawn_from_its_seed_and_written_whole() {
 
 #[test]
 fn a_single_pooled_value_does_not_make_a_head_lose_its_numbers() {
+    let _graph = testkit::lock_autodiff();
     let device = Default::default();
     let head = SegmentationHeadConfig::Upernet(config())
         .init::<FlexBackend>(6, 4, 3, None, 1, &device)

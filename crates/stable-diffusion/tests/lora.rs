@@ -333,6 +333,7 @@ fn files_that_do_not_fit_are_refused() {
 /// Nothing but the LoRA's own factors is a parameter of it.
 #[test]
 fn gradients_reach_both_factors_of_every_map() {
+    let _graph = testkit::lock_autodiff();
     type B = FlexBackend;
     let model = model::<B>();
     let device = Default::default();

@@ -16,6 +16,12 @@ pub type VulkanBackend = Autodiff<burn_wgpu::Vulkan>;
 #[cfg(feature = "cuda")]
 pub type CudaBackend = Autodiff<burn_cuda::Cuda>;
 
+/// Runs a test that differentiates while no other test of this process does (see [`fused_ops::lock_autodiff`]).
+pub fn alone<T>(test: impl FnOnce() -> T) -> T {
+    let _graph = fused_ops::lock_autodiff();
+    test()
+}
+
 /// Makes a `#[test]` per backend of each generic test function `fn name<B: AutodiffBackend>()`, in modules `on_flex`,
 /// `on_ndarray`, and `on_vulkan` and `on_cuda` when testkit has those features.
 ///
@@ -31,8 +37,8 @@ pub type CudaBackend = Autodiff<burn_cuda::Cuda>;
 #[macro_export]
 macro_rules! backend_matrix {
     ($($test:ident),+ $(,)?) => {
-        mod on_flex { $(#[test] fn $test() { super::$test::<$crate::FlexBackend>(); })+ }
-        mod on_ndarray { $(#[test] fn $test() { super::$test::<$crate::NdArrayBackend>(); })+ }
+        mod on_flex { $(#[test] fn $test() { $crate::alone(super::$test::<$crate::FlexBackend>); })+ }
+        mod on_ndarray { $(#[test] fn $test() { $crate::alone(super::$test::<$crate::NdArrayBackend>); })+ }
         $crate::on_vulkan!($($test),+);
         $crate::on_cuda!($($test),+);
     };
@@ -57,7 +63,7 @@ macro_rules! over_every {
 #[macro_export]
 macro_rules! on_vulkan {
     ($($test:ident),+) => {
-        mod on_vulkan { $(#[test] fn $test() { super::$test::<$crate::VulkanBackend>(); })+ }
+        mod on_vulkan { $(#[test] fn $test() { $crate::alone(super::$test::<$crate::VulkanBackend>); })+ }
     };
 }
 
@@ -75,7 +81,7 @@ macro_rules! on_vulkan {
 #[macro_export]
 macro_rules! on_cuda {
     ($($test:ident),+) => {
-        mod on_cuda { $(#[test] fn $test() { super::$test::<$crate::CudaBackend>(); })+ }
+        mod on_cuda { $(#[test] fn $test() { $crate::alone(super::$test::<$crate::CudaBackend>); })+ }
     };
 }
 

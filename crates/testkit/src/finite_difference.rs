@@ -19,6 +19,7 @@ pub fn check_gradient<B: AutodiffBackend, const D: usize>(
     tolerance: Tolerance,
     what: &str,
 ) -> f64 {
+    let _graph = fused_ops::lock_autodiff();
     let device = B::Device::default();
     let shape = at.shape.clone();
     let values: Vec<f64> = at.iter::<f64>().collect();

@@ -13,8 +13,9 @@ mod tolerance;
 pub use backends::CudaBackend;
 #[cfg(feature = "vulkan")]
 pub use backends::VulkanBackend;
-pub use backends::{FlexBackend, NdArrayBackend};
+pub use backends::{FlexBackend, NdArrayBackend, alone};
 pub use compare::{assert_close, relative_error};
 pub use finite_difference::check_gradient;
+pub use fused_ops::lock_autodiff;
 pub use golden::{Golden, golden_root};
 pub use tolerance::Tolerance;

@@ -75,6 +75,17 @@ fn rust_file(shown: &str, text: &str) -> Vec<Finding> {
             "{shown}: {lines} lines; split it, one concept per file ({MAX_LINES} at most)"
         ));
     }
+    // ADR 0010. The matrix takes the lock itself; measurements and examples have one thread.
+    let one_thread = shown.starts_with("crates/bench/") || shown.contains("/examples/");
+    let alone = ["lock_autodiff", "backend_matrix!", "testkit::alone"];
+    if !one_thread
+        && text.contains(concat!(".back", "ward()"))
+        && !alone.iter().any(|how| text.contains(how))
+    {
+        findings.push(format!(
+            "{shown}: differentiates without `lock_autodiff`; see docs/adr/0010-one-backward-pass-at-a-time.md"
+        ));
+    }
     // Spelled in two parts, so that this file does not find itself.
     for marker in [
         concat!("todo", "!("),
@@ -131,5 +142,12 @@ mod tests {
     fn a_file_without_header_is_found() {
         assert_eq!(rust_file("a.rs", "fn main() {}").len(), 1);
         assert!(rust_file("a.rs", "//! What it is.\n").is_empty());
+    }
+
+    #[test]
+    fn a_backward_pass_without_the_lock_is_found() {
+        let text = concat!("//! x\nlet g = loss.back", "ward();\n");
+        assert_eq!(rust_file("a.rs", text).len(), 1);
+        assert!(rust_file("a.rs", &format!("{text}lock_autodiff()")).is_empty());
     }
 }

@@ -163,6 +163,7 @@ proptest! {
     /// Whatever an image holds, tokens and gradients are finite.
     #[test]
     fn no_pixel_makes_a_nan(seed in 0u64..1000, share in 0.0f32..1.0, kind in 0usize..7) {
+        let _graph = testkit::lock_autodiff();
         let mut numbers = values(seed, SHAPE);
         let dice = values(seed + 1, SHAPE);
         for (place, value) in numbers.iter_mut().enumerate() {
@@ -222,6 +223,7 @@ fn rotary_positions_turn_the_untangled_attention() {
 
 #[test]
 fn a_displacement_without_direction_stays_zero_and_has_no_gradient() {
+    let _graph = testkit::lock_autodiff();
     let device = Default::default();
     let d = Tensor::<FlexBackend, 3>::zeros([1, 2, 4], &device).require_grad();
     let pre = Tensor::<FlexBackend, 3>::ones([1, 2, 4], &device).require_grad();
@@ -249,6 +251,7 @@ fn a_displacement_without_direction_stays_zero_and_has_no_gradient() {
 
 #[test]
 fn a_detached_ratio_is_a_constant_for_the_gradient() {
+    let _graph = testkit::lock_autodiff();
     let device = Default::default();
     let tensor = |seed| {
         let drawn = values(seed, [1, 1, 3, 4]);

@@ -95,6 +95,7 @@ pub fn every_parameter_gets_a_gradient<B: AutodiffBackend>(subject: &impl Subjec
 
 /// Derivatives along a random direction in each parameter agree with central differences.
 pub fn gradients_agree_with_finite_differences<B: AutodiffBackend>(subject: &impl Subject<B>) {
+    let _graph = fused_ops::lock_autodiff();
     if subject.is_random_in_training() {
         return; // A random function has no difference quotient; the method is checked without its dropout.
     }
@@ -142,6 +143,7 @@ pub fn gradients_agree_with_finite_differences<B: AutodiffBackend>(subject: &imp
 
 /// Steps of gradient descent move every parameter of the adapter, lower the loss, and leave the base bit for bit as it was.
 pub fn only_the_adapter_is_trained<B: AutodiffBackend>(subject: &impl Subject<B>) {
+    let _graph = fused_ops::lock_autodiff();
     let base = tiny_base::<B>();
     let name = subject.name();
     let before = named_values(&base);
@@ -171,6 +173,7 @@ pub fn only_the_adapter_is_trained<B: AutodiffBackend>(subject: &impl Subject<B>
 
 /// After training, the base without the adapter gives exactly what it gave before.
 pub fn disabling_restores_the_base<B: AutodiffBackend>(subject: &impl Subject<B>) {
+    let _graph = fused_ops::lock_autodiff();
     let base = tiny_base::<B>();
     let expected = base.forward(image(), &()).into_data();
     let adapter = perturbed(subject.init(&base, &tiny_config()), 10, 0.3);
@@ -267,6 +270,7 @@ fn every_one_is_reached<B: AutodiffBackend, A: AutodiffModule<B> + Seam<B>>(
     base: &Vit<B>,
     adapter: &A,
 ) {
+    let _graph = fused_ops::lock_autodiff();
     let gradients = loss(base, adapter).backward();
     for (path, gradient) in named_gradients(adapter, &gradients) {
         let gradient = gradient.unwrap_or_else(|| panic!("{name}: no gradient for `{path}`"));

@@ -58,6 +58,8 @@ where
             step,
             seed,
         };
+        // Until the gradients are there; without it a training on another thread may take steps of this graph away.
+        let _graph = fused_ops::lock_autodiff();
         let Loss {
             value,
             weight,
