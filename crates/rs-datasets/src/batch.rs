@@ -17,6 +17,8 @@ pub struct Batch {
     pub unit: InputUnit,
     /// Class index per sample; empty when the samples have no class per image.
     pub labels: Vec<usize>,
+    /// Indices of all classes of each sample, for data sets that name several; `None` otherwise.
+    pub label_sets: Option<Vec<Vec<usize>>>,
     /// Class index per pixel `[sample, row, column]`, -1 where it is to be ignored; `None` without label masks.
     pub masks: Option<Vec<i32>>,
     /// Objects per sample, in pixels of the images; `None` without labelled objects.
@@ -46,6 +48,7 @@ impl Batch {
             images: Vec::with_capacity(samples.len() * first.image.data.len()),
             shape: [samples.len(), bands.len(), height, width],
             labels: Vec::new(),
+            label_sets: matches!(first.label, Label::Classes(_)).then(Vec::new),
             masks: matches!(first.label, Label::Segmentation { .. }).then(Vec::new),
             objects: matches!(first.label, Label::Objects(_)).then(Vec::new),
             valid: any_invalid.then(Vec::new),
@@ -103,6 +106,7 @@ impl Batch {
                 expected: "a label of the same kind as the first of the batch".into(),
                 found: match sample.label {
                     Label::Class(_) => "a class".into(),
+                    Label::Classes(_) => "a set of classes".into(),
                     Label::Segmentation { .. } => "a label mask".into(),
                     Label::Objects(_) => "objects".into(),
                     Label::None => "no label".into(),
@@ -124,6 +128,7 @@ impl Batch {
         }
         match sample.label {
             Label::Class(class) => self.labels.push(class),
+            Label::Classes(classes) => self.label_sets.get_or_insert_default().push(classes),
             Label::Segmentation {
                 height: h,
                 width: w,

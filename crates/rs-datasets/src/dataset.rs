@@ -11,6 +11,8 @@ pub enum Task {
     /// One class per image.
     #[default]
     Classification,
+    /// Every class that occurs in an image, one or several.
+    MultiLabel,
     /// One class per pixel.
     Segmentation,
     /// Objects with oriented boxes.

@@ -7,6 +7,8 @@ use crate::{GeoReference, Image, Mask, OrientedObject};
 pub enum Label {
     /// Index into the data set's class list.
     Class(usize),
+    /// Indices into the class list, rising: every class that occurs in the image.
+    Classes(Vec<usize>),
     /// One class index per pixel, row-major; `-1` is "ignore".
     Segmentation {
         /// Rows.

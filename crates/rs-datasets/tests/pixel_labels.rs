@@ -7,7 +7,7 @@ use std::fs;
 
 use common::{check_invariants, open, write};
 use rs_datasets::catalog::{MADOS_CLASSES, fake};
-use rs_datasets::io::Samples;
+use rs_datasets::io::{NpyArray, Samples, encode_npy};
 use rs_datasets::split::train_test_split;
 use rs_datasets::{DataError, Dataset, InputUnit, Label};
 use tempfile::tempdir;
@@ -226,4 +226,65 @@ fn the_real_flood_chips_are_read() {
     let near = image.band(image.bands.index_of("B08").unwrap());
     let mean = near.iter().sum::<f32>() / near.len() as f32;
     assert!((500.0..5000.0).contains(&mean), "{mean}");
+}
+
+#[test]
+fn the_example_patch_of_eo_learn_has_one_date_or_all() {
+    let folder = tempdir().unwrap();
+    fake::write_eo_learn(folder.path(), 4, 5).unwrap();
+    let one = open("eo_learn", folder.path()).unwrap();
+    let all = open("eo_learn_dates", folder.path()).unwrap();
+    check_invariants(&*one);
+    check_invariants(&*all);
+    assert_eq!((one.bands().len(), all.bands().len()), (13, 52));
+    assert_eq!(all.bands().names()[2 * 13 + 3], "B04@2");
+    let (one, all) = (one.load(0).unwrap(), all.load(0).unwrap());
+    assert_eq!(one.image.unit, InputUnit::Reflectance);
+    for band in 0..13 {
+        assert_eq!(
+            one.image.band(band),
+            all.image.band(2 * 13 + band),
+            "the third date"
+        );
+    }
+    assert_eq!(one.label, all.label);
+    let Label::Segmentation { classes, .. } = one.label else {
+        panic!("no mask");
+    };
+    assert_eq!(&classes[..2], [-1, -1]);
+    let places: Vec<usize> = (2..classes.len()).filter(|&at| classes[at] == 1).collect();
+    assert!(classes[2..].iter().all(|class| [1, 2].contains(class)));
+    // The generator's level of class 2 in the file, band B04, third date.
+    let level = 0.05 + 0.04 * ((2 * 7 + (3 + 2) * 3) % 10) as f32;
+    assert!(
+        places
+            .iter()
+            .all(|&at| (0.0..0.03).contains(&(one.image.band(3)[at] - level)))
+    );
+}
+
+#[test]
+fn arrays_of_another_shape_are_no_example_patch() {
+    let folder = tempdir().unwrap();
+    fake::write_eo_learn(folder.path(), 2, 5).unwrap();
+    // The third of two dates.
+    assert!(matches!(
+        open("eo_learn", folder.path()),
+        Err(DataError::Setting { .. })
+    ));
+    let array = NpyArray {
+        shape: vec![2, 24, 24],
+        samples: Samples::F32(vec![0.0; 2 * 24 * 24]),
+    };
+    let bytes = encode_npy(&array).unwrap();
+    write(&folder, "eo_learn/REFERENCE_SCENES.npy", &bytes);
+    let failed = open("eo_learn_dates", folder.path())
+        .map(|_| ())
+        .unwrap_err();
+    assert!(failed.to_string().contains("[2, 24, 24]"), "{failed}");
+    fs::remove_file(folder.path().join("eo_learn/LULC.npy")).unwrap();
+    let failed = open("eo_learn_dates", folder.path())
+        .map(|_| ())
+        .unwrap_err();
+    assert!(failed.to_string().contains("LULC.npy"), "{failed}");
 }

@@ -1,11 +1,11 @@
 //! The published files themselves; their folder is `RS_DATA_DIR`. Without it these tests are listed as ignored.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rs_datasets::catalog::{
     self, OpenSarShip, OpenSarShipConfig, Polarisation, Product, ShipClasses,
 };
-use rs_datasets::io::{BandAxis, Dtype, Source, read_npy, read_raster};
+use rs_datasets::io::{BandAxis, Dtype, Source, read_raster};
 use rs_datasets::{Dataset, InputUnit, Label, ReadLimits};
 
 fn data() -> PathBuf {
@@ -226,20 +226,22 @@ fn sen1floods11_chips_and_masks_are_read() {
 #[test]
 #[cfg_attr(not(has_rs_data), ignore = "needs RS_DATA_DIR")]
 fn eo_learn_arrays_are_read() {
-    let limits = ReadLimits::default();
-    let scenes = read_npy(&data().join("eo_learn/REFERENCE_SCENES.npy"), &limits).unwrap();
-    assert_eq!(
-        (scenes.shape.as_slice(), scenes.samples.dtype()),
-        (&[5, 101, 100, 13][..], Dtype::F32)
-    );
-    let cover = read_npy(&data().join("eo_learn/LULC.npy"), &limits).unwrap();
-    let raster = cover
-        .into_raster(BandAxis::Last, Path::new("LULC.npy"))
-        .unwrap();
-    assert_eq!(
-        (raster.bands, raster.height, raster.width, raster.dtype()),
-        (1, 101, 100, Dtype::U16)
-    );
+    let all = catalog::open("eo_learn_dates", &data()).unwrap();
+    assert_eq!(all.bands().len(), 5 * 13);
+    let one = catalog::open("eo_learn", &data()).unwrap().load(0).unwrap();
+    let stacked = all.load(0).unwrap();
+    assert_eq!((one.image.height, one.image.width), (101, 100));
+    assert_eq!(one.image.band(7), stacked.image.band(2 * 13 + 7));
+    // Vegetation in summer: the near infrared is far above the red.
+    let mean = |band: usize| one.image.band(band).iter().sum::<f32>() / (101.0 * 100.0);
+    assert!(mean(7) > 3.0 * mean(3), "{} {}", mean(7), mean(3));
+    let Label::Segmentation { classes, .. } = one.label else {
+        panic!("no mask");
+    };
+    let count = |class: i32| classes.iter().filter(|&&c| c == class).count();
+    let found = [-1, 0, 1, 2, 3, 7].map(count);
+    assert_eq!(found, [155, 11, 7601, 1777, 358, 198]);
+    assert_eq!(found.iter().sum::<usize>(), classes.len());
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub struct Description {
     pub citation: Option<String>,
     /// Where it comes from.
     pub source: Option<String>,
-    /// What the labels are: class names, or for segmentation paths of masks that hold class indices.
+    /// What the labels are: class names; for `multi_label` class names with `;` between them; for segmentation paths of masks that hold class indices.
     pub task: Task,
     /// Class names in the order of their label; else all that occur, sorted. Segmentation needs them.
     pub classes: Option<Vec<String>>,

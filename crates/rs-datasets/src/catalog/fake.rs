@@ -13,7 +13,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::EUROSAT_CLASSES;
 pub use super::fake_geobench::{hdf5, write_geobench};
-pub use super::fake_pixels::{write_burn_scars, write_mados, write_sen1floods11};
+pub use super::fake_multi_label::write_bigearthnet;
+pub use super::fake_pixels::{write_burn_scars, write_eo_learn, write_mados, write_sen1floods11};
 use crate::io::{Samples, each, write_atomically};
 use crate::sensors::EUROSAT_BAND_ORDER;
 use crate::{AerialConfig, AerialScenes, BandSet, DataError, Dataset, DatasetInfo, Sample};

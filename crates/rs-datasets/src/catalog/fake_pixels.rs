@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::fake::{stream, tiff, write};
 use super::{BURN_SCARS_BANDS, MADOS_CLASSES};
 use crate::DataError;
-use crate::io::Samples;
+use crate::io::{NpyArray, Samples, encode_npy};
 use crate::sensors::SENTINEL2_BANDS;
 
 /// Edge of the stand-ins in pixels; a multiple of 6, so that MADOS has bands of 20 and 60 m.
@@ -176,4 +176,29 @@ pub fn write_sen1floods11(folder: &Path, chips: usize, seed: u64) -> Result<(), 
         write(&file, text.as_bytes())?;
     }
     Ok(())
+}
+
+/// Writes `folder/eo_learn/{REFERENCE_SCENES,LULC}.npy`: `dates` dates of 24 x 24 pixels, the cover of the first two of which is not known.
+///
+/// # Errors
+/// [`DataError::Io`].
+pub fn write_eo_learn(folder: &Path, dates: usize, seed: u64) -> Result<(), DataError> {
+    let mut random = stream(seed, "eo_learn");
+    let mask = regions(&mut random, 2, 3, 0);
+    let bands = SENTINEL2_BANDS.len();
+    let mut values = vec![0.0; dates * mask.len() * bands];
+    for (date, plane) in values.chunks_exact_mut(mask.len() * bands).enumerate() {
+        for index in 0..bands {
+            let level = band(&mut random, &mask, index + date, 1);
+            let places = plane.iter_mut().skip(index).step_by(bands);
+            places.zip(level).for_each(|(place, value)| *place = value);
+        }
+    }
+    let root = folder.join("eo_learn");
+    let array = |shape: Vec<usize>, samples| encode_npy(&NpyArray { shape, samples });
+    let scenes = array(vec![dates, EDGE, EDGE, bands], Samples::F32(values))?;
+    write(&root.join("REFERENCE_SCENES.npy"), &scenes)?;
+    let cover = mask.iter().map(|&class| class as u16).collect();
+    let cover = array(vec![EDGE, EDGE, 1], Samples::U16(cover))?;
+    write(&root.join("LULC.npy"), &cover)
 }

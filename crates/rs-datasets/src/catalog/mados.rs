@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::enlarged::enlarged;
 use super::files::open_first;
 use super::mask::{Chip, checked, class_mask, pixel_labels, raster};
 use crate::io::{Dtype, Source};
@@ -125,7 +126,7 @@ impl Mados {
         let [height, width] = extent;
         let mut data = Vec::with_capacity(self.bands.len().saturating_mul(height * width));
         for name in &chip.images {
-            data.extend(self.band(name, extent)?);
+            data.extend(enlarged(&self.source, name, Dtype::F32, extent)?);
         }
         let valid: Vec<bool> = (0..height * width)
             .map(|pixel| {
@@ -146,35 +147,6 @@ impl Mados {
             id: chip.id.clone(),
             geo: mask.geo,
         })
-    }
-
-    /// One band, its pixels repeated until it has the extent of the mask.
-    fn band(&self, name: &str, [height, width]: [usize; 2]) -> Result<Vec<f32>, DataError> {
-        let path = self.source.path_of(name);
-        let raster = raster(&self.source, name)?;
-        raster.require_dtype(Dtype::F32, &path)?;
-        if raster.bands != 1 {
-            return Err(DataError::BandCount {
-                path,
-                expected: "1".into(),
-                found: raster.bands,
-            });
-        }
-        let factor = height / raster.height.max(1);
-        if factor == 0 || [raster.height * factor, raster.width * factor] != [height, width] {
-            return Err(DataError::Extent {
-                path,
-                found: format!("{} x {}", raster.height, raster.width),
-                expected: format!("a whole fraction of {height} x {width}, which its mask has"),
-            });
-        }
-        let small = raster.width;
-        let values = raster.samples.into_f32();
-        let pixel = |row: usize, column: usize| values[row / factor * small + column / factor];
-        Ok((0..height)
-            .flat_map(|row| (0..width).map(move |column| (row, column)))
-            .map(|(row, column)| pixel(row, column))
-            .collect())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{DataError, ReadLimits, Task};
 ///
 /// CSV (RFC 4180) has a header with `path` and, if wanted, `label`, `split`, `id`; a `dataset.toml` beside it may describe the
 /// images ([`Description`]). TOML has the description in `[dataset]` and the same entries in `[[sample]]`. Paths are relative
-/// to the manifest. A label is a class name, or for segmentation the path of a mask; without labels the set can be predicted
+/// to the manifest. A label is a class name, for images of several classes `forest; water`, or for segmentation the path of a mask; without labels the set can be predicted
 /// on, not trained on. An id is the path without the ending unless given.
 #[derive(Debug)]
 pub struct Manifest(Own);
@@ -84,6 +84,26 @@ fn no_boxes(path: &Path) -> DataError {
     )
 }
 
+/// The labels of an image that has several, written `forest; water`.
+fn several(label: &str) -> impl Iterator<Item = &str> {
+    label.split(';').map(str::trim).filter(|l| !l.is_empty())
+}
+
+fn class_index(
+    path: &Path,
+    place: &str,
+    classes: &[String],
+    label: &str,
+) -> Result<usize, DataError> {
+    let found = classes.iter().position(|class| class == label);
+    found.ok_or_else(|| DataError::UnknownLabel {
+        path: path.into(),
+        place: place.into(),
+        label: label.into(),
+        available: classes.join(", "),
+    })
+}
+
 /// The described classes, or all labels that occur, sorted.
 fn classes(
     path: &Path,
@@ -93,14 +113,21 @@ fn classes(
     if description.task == Task::OrientedDetection {
         return Err(no_boxes(path));
     }
-    let occurring: BTreeSet<&String> = listed.iter().filter_map(|row| row.label.as_ref()).collect();
+    let occurring: BTreeSet<&str> = listed
+        .iter()
+        .filter_map(|row| row.label.as_deref())
+        .flat_map(|label| match description.task {
+            Task::MultiLabel => several(label).collect(),
+            _ => vec![label],
+        })
+        .collect();
     match (&description.classes, description.task) {
         (None, Task::Segmentation) => Err(bad(
             path,
             "[dataset]",
             "segmentation needs `classes`, the names of mask values 0, 1, ...".into(),
         )),
-        (None, _) => Ok(occurring.into_iter().cloned().collect()),
+        (None, _) => Ok(occurring.into_iter().map(String::from).collect()),
         (Some(classes), task) => {
             if let Some(twice) = (1..classes.len()).find(|&at| classes[..at].contains(&classes[at]))
             {
@@ -111,7 +138,9 @@ fn classes(
                 ));
             }
             // A set without any label has nothing that could be empty.
-            let empty = classes.iter().find(|class| !occurring.contains(class));
+            let empty = classes
+                .iter()
+                .find(|class| !occurring.contains(class.as_str()));
             match empty {
                 Some(class) if task == Task::Classification && !occurring.is_empty() => {
                     Err(DataError::EmptyClass {
@@ -166,17 +195,15 @@ fn rows(
             }
             (Some(_), Task::OrientedDetection) => return Err(no_boxes(path)),
             (Some(label), Task::Classification) => {
-                match classes.iter().position(|class| class == label) {
-                    Some(class) => Target::Class(class),
-                    None => {
-                        return Err(DataError::UnknownLabel {
-                            path: path.into(),
-                            place: row.place,
-                            label: label.clone(),
-                            available: classes.join(", "),
-                        });
-                    }
-                }
+                Target::Class(class_index(path, &row.place, classes, label)?)
+            }
+            (Some(label), Task::MultiLabel) => {
+                let mut found: Vec<usize> = several(label)
+                    .map(|label| class_index(path, &row.place, classes, label))
+                    .collect::<Result<_, _>>()?;
+                found.sort_unstable();
+                found.dedup();
+                Target::Classes(found)
             }
         };
         let id = row.id.unwrap_or_else(|| stem(&row.path).to_owned());

@@ -1,5 +1,7 @@
 //! What published sets with a class per pixel have in common: a list of chips, and masks of class numbers.
 
+use std::path::Path;
+
 use crate::io::{BandAxis, Raster, Source, decode};
 use crate::{DataError, Label};
 
@@ -23,8 +25,7 @@ pub(super) fn raster(source: &Source, name: &str) -> Result<Raster, DataError> {
 
 /// Refuses a raster whose extent is not that of its image.
 pub(super) fn require_extent(
-    source: &Source,
-    name: &str,
+    path: &Path,
     raster: &Raster,
     [height, width]: [usize; 2],
 ) -> Result<(), DataError> {
@@ -32,7 +33,7 @@ pub(super) fn require_extent(
         return Ok(());
     }
     Err(DataError::Extent {
-        path: source.path_of(name),
+        path: path.into(),
         found: format!("{} x {}", raster.height, raster.width),
         expected: format!("{height} x {width}, as its image has"),
     })
@@ -47,16 +48,31 @@ pub(super) fn class_mask(
     classes: usize,
     shift: i32,
 ) -> Result<Label, DataError> {
-    let raster = raster(source, name)?;
-    let path = source.path_of(name);
+    class_labels(
+        raster(source, name)?,
+        &source.path_of(name),
+        extent,
+        classes,
+        shift,
+    )
+}
+
+/// As [`class_mask`], of a raster that was decoded already; `path` names it in errors.
+pub(super) fn class_labels(
+    raster: Raster,
+    path: &Path,
+    extent: [usize; 2],
+    classes: usize,
+    shift: i32,
+) -> Result<Label, DataError> {
     if raster.bands != 1 {
         return Err(DataError::BandCount {
-            path,
+            path: path.into(),
             expected: "1 (class number)".into(),
             found: raster.bands,
         });
     }
-    require_extent(source, name, &raster, extent)?;
+    require_extent(path, &raster, extent)?;
     let [height, width] = extent;
     let known = |value: f32| {
         if value.is_nan() {
@@ -71,7 +87,7 @@ pub(super) fn class_mask(
     let found: Vec<Option<i32>> = values.iter().map(|&value| known(value)).collect();
     if let Some(at) = found.iter().position(Option::is_none) {
         return Err(DataError::UnknownLabel {
-            path,
+            path: path.into(),
             place: format!("row {}, column {}", at / width, at % width),
             label: values[at].to_string(),
             available: format!(

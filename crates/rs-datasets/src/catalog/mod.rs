@@ -3,13 +3,17 @@
 //! A data set lists its files when it is opened and decodes each when it is asked for. Images stay in the raw units in which
 //! they were published.
 
+mod bigearthnet;
 mod burn_scars;
 mod description;
 pub mod dota;
+mod enlarged;
+mod eo_learn;
 mod eurosat_ms;
 mod eurosat_rgb;
 pub mod fake;
 mod fake_geobench;
+mod fake_multi_label;
 mod fake_pixels;
 mod files;
 mod folder;
@@ -29,8 +33,10 @@ mod scene_labels;
 mod sen1floods11;
 mod tree;
 
+pub use bigearthnet::{BIGEARTHNET_BANDS, BIGEARTHNET_CLASSES, BigEarthNet};
 pub use burn_scars::{BURN_SCARS_BANDS, BURN_SCARS_CLASSES, BurnScars};
 pub use description::Description;
+pub use eo_learn::{Dates, EO_LEARN_CLASSES, EoLearnPatch};
 pub use eurosat_ms::EurosatMs;
 pub use eurosat_rgb::{EUROSAT_CLASSES, EurosatRgb};
 pub use folder::Folder;

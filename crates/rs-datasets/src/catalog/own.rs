@@ -12,6 +12,8 @@ use crate::{DataError, DatasetInfo, Label, Mask, ReadLimits, Sample};
 pub(super) enum Target {
     /// Index into the class list.
     Class(usize),
+    /// Indices into the class list.
+    Classes(Vec<usize>),
     /// File that holds a class index per pixel.
     Mask(String),
     /// Nothing.
@@ -99,6 +101,7 @@ impl Own {
         let (image, valid) = raster.into_image(&self.kind.bands, self.kind.unit, &path)?;
         let label = match &row.target {
             Target::Class(class) => Label::Class(*class),
+            Target::Classes(classes) => Label::Classes(classes.clone()),
             Target::Mask(name) => self.mask(name, image.height, image.width, valid.as_ref())?,
             Target::None => Label::None,
         };

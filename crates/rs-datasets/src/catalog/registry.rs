@@ -4,14 +4,17 @@ use std::path::Path;
 
 use super::dota::{CropConfig, Dota, DotaConfig, DotaCrops, DotaTiles, TileConfig};
 use super::{
-    BandNaming, BurnScars, EurosatMs, EurosatRgb, FloodSensor, Folder, GeoBench, GeoBenchName,
-    Mados, Manifest, OpenSarShip, OpenSarShipConfig, Polarisation, Product, SceneChips,
-    Sen1Floods11,
+    BandNaming, BigEarthNet, BurnScars, Dates, EoLearnPatch, EurosatMs, EurosatRgb, FloodSensor,
+    Folder, GeoBench, GeoBenchName, Mados, Manifest, OpenSarShip, OpenSarShipConfig, Polarisation,
+    Product, SceneChips, Sen1Floods11,
 };
 use crate::{DataError, Dataset, ReadLimits};
 
+/// The date of eo-learn's patch without cloud or haze: the third has the lowest blue reflectance of the five.
+const EO_LEARN_DATE: usize = 2;
+
 /// Names that [`open`] knows, and what each opens.
-pub const DATASETS: [(&str, &str); 21] = [
+pub const DATASETS: [(&str, &str); 24] = [
     (
         "eurosat_rgb",
         "EuroSAT, RGB pictures; a folder or EuroSAT_RGB.zip",
@@ -68,6 +71,18 @@ pub const DATASETS: [(&str, &str); 21] = [
     (
         "sen1floods11_s2",
         "Sen1Floods11, 13 bands; water or not per pixel",
+    ),
+    (
+        "bigearthnet",
+        "BigEarthNet v1, 12 bands; every one of 43 land-cover classes that occurs",
+    ),
+    (
+        "eo_learn",
+        "eo-learn's example patch, 13 bands of one clear date; land cover per pixel",
+    ),
+    (
+        "eo_learn_dates",
+        "eo-learn's example patch, 13 bands on five dates; land cover per pixel",
     ),
     ("dota", "DOTA v1.0, whole images with oriented boxes"),
     (
@@ -138,6 +153,9 @@ pub fn open_with(
         "mados" => Box::new(Mados::open(root, limits)?),
         "sen1floods11_s1" => Box::new(Sen1Floods11::open(root, FloodSensor::Sentinel1, limits)?),
         "sen1floods11_s2" => Box::new(Sen1Floods11::open(root, FloodSensor::Sentinel2, limits)?),
+        "bigearthnet" => Box::new(BigEarthNet::open(root, limits)?),
+        "eo_learn" => Box::new(EoLearnPatch::open(root, Dates::One(EO_LEARN_DATE), limits)?),
+        "eo_learn_dates" => Box::new(EoLearnPatch::open(root, Dates::All, limits)?),
         "dota" => Box::new(Dota::open(root, &DotaConfig::default(), limits)?),
         "dota_tiles" => Box::new(DotaTiles::open(
             root,

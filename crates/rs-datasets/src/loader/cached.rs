@@ -96,6 +96,7 @@ impl Cached {
                 let label = match &sample.label {
                     crate::Label::Segmentation { classes, .. } => 4 * classes.len() as u64,
                     crate::Label::Objects(objects) => size_of_val(objects.as_slice()) as u64,
+                    crate::Label::Classes(classes) => size_of_val(classes.as_slice()) as u64,
                     crate::Label::Class(_) | crate::Label::None => 0,
                 };
                 bytes = bytes

@@ -317,6 +317,13 @@ fn task(asked: Option<Task>, dataset: &dyn Dataset) -> Result<Task, AdaptError> 
             "classification or segmentation: a model directory holds no boxes yet; run detection with `rs-peft repro`",
         ));
     }
+    if found == Task::MultiLabel {
+        return Err(AdaptError::usage(
+            "--task",
+            "several classes per image",
+            "one class per image or per pixel; take features with `rs-peft embed` and fit a classifier per class on them",
+        ));
+    }
     match asked {
         Some(asked) if asked != found => Err(AdaptError::usage(
             "--task",

@@ -119,6 +119,7 @@ impl<B: Backend> AdaptedModel<B> {
 fn name(task: Task) -> &'static str {
     match task {
         Task::Classification => "classification",
+        Task::MultiLabel => "classification into several classes",
         Task::Segmentation => "segmentation",
         Task::OrientedDetection => "detection",
     }

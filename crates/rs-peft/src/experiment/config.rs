@@ -91,7 +91,7 @@ pub struct DataConfig {
     /// Side of synthetic scenes in pixels; 64 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scene_size: Option<usize>,
-    /// Cut every image into windows of so many pixels, which are the samples then; for sets of a few large images. Windows of one image
+    /// Cut every image into windows of so many pixels that share none, which are the samples then; for sets of a few large images. Windows of one image
     /// resemble one another, so splits over them are kinder than splits over images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub windows: Option<usize>,

@@ -46,10 +46,7 @@ pub(crate) fn open(
     let whole: Arc<dyn Dataset> = Arc::from(catalog::open(&config.dataset, &path)?);
     match config.windows {
         None => Ok(whole),
-        Some(side) => {
-            let all: Vec<usize> = (0..whole.len()).collect();
-            Ok(Arc::new(Tiled::new(whole, &all, side)?))
-        }
+        Some(side) => Ok(Arc::new(Tiled::disjoint(whole, side)?)),
     }
 }
 
@@ -65,8 +62,10 @@ pub(crate) fn split(
     folder: Option<&Path>,
 ) -> Result<Split, RunError> {
     let table = match dataset.info().task {
-        // Images with a class per pixel or with objects have none to be stratified by.
-        Task::Segmentation | Task::OrientedDetection => LabelTable::unlabelled(dataset)?,
+        // Images with several classes, a class per pixel or objects have none to be stratified by.
+        Task::MultiLabel | Task::Segmentation | Task::OrientedDetection => {
+            LabelTable::unlabelled(dataset)?
+        }
         Task::Classification => LabelTable::of(dataset)?,
     };
     let left_out: HashSet<String> = config.leave_out.iter().cloned().collect();

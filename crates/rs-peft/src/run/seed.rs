@@ -9,7 +9,7 @@ use deflect::Deflect;
 use eval::metric::{Probabilities, evaluate};
 use eval::record::{CurvePoint, Parameters, SeedResult};
 use heads::{FeatureTable, LinearHeadConfig, Standardiser};
-use rs_datasets::{Dataset, Split};
+use rs_datasets::{DataError, Dataset, Split, Task};
 use serde::{Deserialize, Serialize};
 use training::{CacheKey, FeatureCache, FeatureMatrix};
 use vit_backbone::{FeatureRequest, PatchEmbedInit};
@@ -132,6 +132,16 @@ impl BackendTask for SeedRun<'_> {
         }
         if let Some(asked) = &experiment.detection {
             return self.detection(asked, dataset, &split, &base, &device, started);
+        }
+        let task = dataset.info().task;
+        if task != Task::Classification {
+            return Err(RunError::Data(DataError::Setting {
+                what: "data.dataset".into(),
+                detail: format!(
+                    "`{}` has labels for {task:?}; a row without [segmentation] and [detection] needs one class per image",
+                    dataset.name()
+                ),
+            }));
         }
         let (samples, view) = self.samples(dataset, &split, &base)?;
         let classes = samples.all.classes().to_vec();

@@ -18,14 +18,30 @@ pub(crate) fn spectrum(samples: &Samples, input: &InputConfig) -> Spectrum {
     spectrum_of(samples.all.bands(), input.bands.len())
 }
 
-/// What the channels from `first` on are. Bands without a wavelength (radar, elevation) are described as no reflectances: they are
+/// What stands between the name of a band and its date, counted from 0, where an image has several.
+const DATE: char = '@';
+
+/// What the channels from `first` on are. Bands that are there on several dates (`B02@0`, `B02@1`, ...), each date with the same bands in the
+/// same order, are one set over which the pixels of a patch are pooled. Bands without a wavelength (radar, elevation) are described as no reflectances: they are
 /// read themselves and enter no index.
 pub(crate) fn spectrum_of(channels: &BandSet, first: usize) -> Spectrum {
-    let described = channels.as_slice().iter().enumerate().skip(first);
-    Spectrum::new(
+    let bands = channels.as_slice().get(first..).unwrap_or_default();
+    let names: Vec<&str> = bands
+        .iter()
+        .map(|band| band.name.strip_suffix(SPECTRUM).unwrap_or(&band.name))
+        .collect();
+    let dated = dates(&names);
+    let dates = dated.unwrap_or(1);
+    let stride = bands.len() / dates;
+    let described = names.iter().zip(bands).take(stride).enumerate();
+    let mut spectrum = Spectrum::new(
         described
-            .map(|(channel, band)| {
-                let name = band.name.strip_suffix(SPECTRUM).unwrap_or(&band.name);
+            .map(|(place, (name, band))| {
+                let name = match dated {
+                    None => name,
+                    Some(_) => name.split(DATE).next().unwrap_or(name),
+                };
+                let channel = first + place;
                 SpectralBand {
                     nodata: Some(f64::from(NO_DATA)),
                     ..match band.wavelength_nm {
@@ -35,7 +51,28 @@ pub(crate) fn spectrum_of(channels: &BandSet, first: usize) -> Spectrum {
                 }
             })
             .collect(),
-    )
+    );
+    if dates > 1 {
+        spectrum.dates = dates;
+        spectrum.date_stride = stride;
+    }
+    spectrum
+}
+
+/// Number of dates on which all bands are there, if every name has a date, and all dates have the same bands in the same order.
+fn dates(names: &[&str]) -> Option<usize> {
+    let split: Option<Vec<(&str, &str)>> = names.iter().map(|n| n.split_once(DATE)).collect();
+    let split = split.filter(|split| !split.is_empty())?;
+    let per_date = split
+        .iter()
+        .take_while(|(_, date)| *date == split[0].1)
+        .count();
+    let same = split.len() % per_date == 0
+        && split.chunks_exact(per_date).all(|of_date| {
+            let bands_agree = of_date.iter().zip(&split).all(|(a, b)| a.0 == b.0);
+            bands_agree && of_date.iter().all(|(_, date)| *date == of_date[0].1)
+        });
+    same.then_some(split.len() / per_date)
 }
 
 /// Statistics of a pixel set over the training images, none of the test images among them.
@@ -82,7 +119,7 @@ mod tests {
     use burn_flex::Flex;
     use deflect::IndexChoice;
     use rs_datasets::{
-        BandStatistics, Cached, InputUnit, LabelTable, StatisticsSource, SyntheticConfig,
+        Band, BandStatistics, Cached, InputUnit, LabelTable, StatisticsSource, SyntheticConfig,
         SyntheticScenes, stratified,
     };
 
@@ -148,6 +185,32 @@ mod tests {
         for (reflectance, number) in seen.band(3).iter().zip(near) {
             assert!((reflectance - 1e-4 * number).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn bands_on_several_dates_are_one_set() {
+        let set = |names: &[&str]| {
+            let bands = names.iter().map(|n| Band::optical(n, "x", 800.0, 10.0));
+            BandSet::new(bands.collect()).unwrap()
+        };
+        let stacked = spectrum_of(&set(&["a@0", "b@0", "a@1", "b@1", "a@7", "b@7"]), 0);
+        assert_eq!((stacked.dates, stacked.date_stride), (3, 2));
+        let names: Vec<&str> = stacked.bands.iter().map(|b| b.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        let behind = spectrum_of(&set(&["x", "a@0 spectrum", "a@1 spectrum"]), 1);
+        assert_eq!((behind.dates, behind.date_stride), (2, 1));
+        assert_eq!(behind.bands[0].channel, 1);
+        let single = spectrum_of(&set(&["a@2", "b@2"]), 0);
+        assert_eq!((single.dates, single.bands[1].name.as_str()), (1, "b"));
+        for other in [
+            &["a@0", "b@0", "b@1", "a@1"][..],
+            &["a@0", "b@0", "a@1"],
+            &["a", "b@0"],
+        ] {
+            let single = spectrum_of(&set(other), 0);
+            assert_eq!((single.dates, single.bands.len()), (1, other.len()));
+        }
+        stacked.validate().unwrap();
     }
 
     #[test]

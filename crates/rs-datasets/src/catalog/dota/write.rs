@@ -88,7 +88,7 @@ fn write_one(
     let objects = match sample.label {
         Label::Objects(objects) => objects,
         Label::None => return Ok(()),
-        Label::Class(_) | Label::Segmentation { .. } => {
+        Label::Class(_) | Label::Classes(_) | Label::Segmentation { .. } => {
             return Err(DataError::Setting {
                 what: "writing in DOTA's layout".into(),
                 detail: "the label is no list of objects; write a detection data set".into(),

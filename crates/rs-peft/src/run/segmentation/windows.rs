@@ -22,6 +22,16 @@ pub(crate) fn starts(length: usize, tile: usize) -> Vec<usize> {
         .collect()
 }
 
+/// Where windows of `tile` pixels start along a side of `length` pixels if none may share a pixel with another: as many as fit, evenly
+/// spaced, with the remainder between them.
+fn disjoint_starts(length: usize, tile: usize) -> Vec<usize> {
+    let count = length / tile;
+    let rest = length - count * tile;
+    (0..count)
+        .map(|i| i * tile + rest * i / count.saturating_sub(1).max(1))
+        .collect()
+}
+
 /// Upper left corners of the windows over an image, row by row.
 pub(crate) fn places(extent: [usize; 2], window: [usize; 2]) -> Vec<[usize; 2]> {
     let columns = starts(extent[1], window[1]);
@@ -93,6 +103,24 @@ impl Tiled {
         inner: Arc<dyn Dataset>,
         indices: &[usize],
         tile: usize,
+    ) -> Result<Self, DataError> {
+        Self::laid(inner, indices, tile, starts)
+    }
+
+    /// Windows of all images none of which shares a pixel with another: samples that may be divided into parts.
+    ///
+    /// # Errors
+    /// As [`Tiled::new`].
+    pub(crate) fn disjoint(inner: Arc<dyn Dataset>, tile: usize) -> Result<Self, DataError> {
+        let all: Vec<usize> = (0..inner.len()).collect();
+        Self::laid(inner, &all, tile, disjoint_starts)
+    }
+
+    fn laid(
+        inner: Arc<dyn Dataset>,
+        indices: &[usize],
+        tile: usize,
+        starts: fn(usize, usize) -> Vec<usize>,
     ) -> Result<Self, DataError> {
         let mut tiles = Vec::new();
         for &index in indices {
@@ -196,6 +224,19 @@ mod tests {
             let starts = starts(length, tile);
             assert_eq!(starts.last().unwrap() + tile, length);
             assert!(starts.windows(2).all(|pair| pair[1] - pair[0] <= tile));
+        }
+    }
+
+    #[test]
+    fn samples_share_no_pixel() {
+        assert_eq!(disjoint_starts(512, 64), starts(512, 64));
+        assert_eq!(disjoint_starts(101, 24), [0, 25, 51, 77]);
+        assert_eq!(disjoint_starts(30, 24), [0]);
+        for (length, tile) in [(512, 64), (101, 24), (100, 33), (65, 64), (47, 5)] {
+            let starts = disjoint_starts(length, tile);
+            assert_eq!(starts.len(), length / tile);
+            assert!(starts.last().unwrap() + tile <= length);
+            assert!(starts.windows(2).all(|pair| pair[1] - pair[0] >= tile));
         }
     }
 
