@@ -31,6 +31,33 @@ pub enum PeftError {
         nearest: Vec<String>,
     },
 
+    /// There is no adapter of that name among those held.
+    #[error(
+        "there is no adapter `{name}`; the nearest names are {}",
+        Listing(nearest)
+    )]
+    UnknownAdapter {
+        /// The name asked for.
+        name: String,
+        /// The held ones whose names are most alike.
+        nearest: Vec<String>,
+    },
+
+    /// Adapters for one batch lengthen the token sequence by different numbers.
+    #[error(
+        "`{first}` adds {first_tokens} tokens to every image and `{second}` {second_tokens}; one batch needs one number: run their images in batches of their own"
+    )]
+    TokenCounts {
+        /// One adapter.
+        first: String,
+        /// Tokens that it adds.
+        first_tokens: usize,
+        /// Another.
+        second: String,
+        /// Tokens that it adds.
+        second_tokens: usize,
+    },
+
     /// A target (or rank, or alpha) pattern matches no linear map of the backbone: it would silently train nothing.
     #[error(
         "the pattern `{pattern}` of `{field}` matches no linear map of the backbone; the nearest names are {}",

@@ -16,6 +16,7 @@ pub mod peft_format;
 mod place;
 mod presets;
 mod rates;
+mod several;
 pub mod targets;
 
 pub use adapter::PeftAdapter;
@@ -37,6 +38,7 @@ pub use peft_format::{
 pub use place::{QkvPart, Target, linear_dims};
 pub use presets::PRESETS;
 pub use rates::RateGroup;
+pub use several::{ByRow, NamedAdapters};
 pub use targets::{PlannedMap, plan};
 
 /// The example of the README is compiled and run.
