@@ -16,6 +16,7 @@ pub(crate) mod pretrain;
 pub(crate) mod provenance;
 mod report;
 pub(crate) mod repro;
+mod repro_slurm;
 pub(crate) mod scene;
 mod scores;
 

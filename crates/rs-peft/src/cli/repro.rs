@@ -6,10 +6,11 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use rs_peft::eval::record::write_atomically;
 use rs_peft::experiment::{Catalog, Row};
-use rs_peft::run::{Job, PlannedRow, SeedRun, plan, run_jobs};
+use rs_peft::run::{Job, PlannedRow, SeedRun, plan, run_jobs, slurm};
 use rs_peft::{BackendKind, dispatch};
 
 use super::report::{known, report, write_report};
+use super::repro_slurm::submit_and_wait;
 use super::{clock, provenance::provenance, root};
 
 /// Arguments of `repro`.
@@ -35,6 +36,18 @@ pub(super) struct Common {
     /// Processes at a time; each runs one seed. One per core on a CPU backend, one on a GPU.
     #[arg(long, global = true)]
     pub(super) workers: Option<usize>,
+    /// Where the runs take place: processes of this machine, or jobs of a Slurm cluster whose nodes share the program, the data and --out.
+    #[arg(long, global = true, default_value = "local")]
+    pub(super) executor: Executor,
+    /// An argument for sbatch, repeatable: --sbatch=--partition=gpu --sbatch=--time=4:00:00 --sbatch=--cpus-per-task=4.
+    #[arg(long, global = true, value_name = "ARG")]
+    pub(super) sbatch: Vec<String>,
+    /// Slurm: at most this many runs at a time.
+    #[arg(long, global = true, value_name = "N")]
+    pub(super) at_once: Option<usize>,
+    /// Slurm: stay until all runs have ended, and fail if one did.
+    #[arg(long, global = true)]
+    pub(super) wait: bool,
     /// Only tables or rows whose name contains this; also those that do not run unasked.
     #[arg(long, global = true)]
     pub(super) only: Option<String>,
@@ -55,6 +68,15 @@ pub(super) struct Common {
     pub(super) root: Option<PathBuf>,
 }
 
+/// Where runs take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Executor {
+    /// Processes of this machine.
+    Local,
+    /// Array jobs of a Slurm cluster.
+    Slurm,
+}
+
 #[derive(clap::Subcommand, Clone)]
 enum Action {
     /// Show every row: name, identity, seeds.
@@ -73,6 +95,9 @@ enum Action {
         #[arg(long)]
         update: Option<PathBuf>,
     },
+    /// Run one of the runs that a submission to Slurm lists.
+    #[command(hide = true)]
+    Task { folder: PathBuf, index: usize },
     /// Run one seed of one row in this process.
     #[command(hide = true)]
     Seed {
@@ -108,6 +133,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             from.as_deref(),
             update.as_deref(),
         ),
+        Some(Action::Task { folder, index }) => {
+            // What `--sbatch=--cpus-per-task=N` gave.
+            let threads = std::env::var("SLURM_CPUS_PER_TASK").ok();
+            let threads = threads.and_then(|text| text.parse().ok()).unwrap_or(1);
+            Ok(slurm::run_task(folder, *index, threads)?)
+        }
         Some(Action::Seed {
             row,
             seed,
@@ -170,6 +201,9 @@ fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {
         .iter()
         .map(|row| plan(row, root, common.data.as_deref(), &common.out))
         .collect::<Result<_, _>>()?;
+    if common.executor == Executor::Slurm {
+        slurm::require()?;
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let workers = common
         .workers
@@ -188,6 +222,14 @@ fn reproduce(root: &Path, common: &Common, rows: &[Row]) -> anyhow::Result<()> {
                 jobs.push(job(root, common, row, seed)?);
             }
         }
+    }
+    if common.executor == Executor::Slurm {
+        submit_and_wait(root, common, rows, &jobs)?;
+        if common.wait {
+            println!("{}", write_report(root, common, &planned, &known, threads)?);
+            slurm::unfinished(&jobs)?;
+        }
+        return Ok(());
     }
     let bar = progress(jobs.len() as u64);
     let outcome = run_jobs(jobs, workers, threads, &|name, good| {
@@ -218,34 +260,40 @@ fn job(root: &Path, common: &Common, row: &PlannedRow, seed: u64) -> anyhow::Res
         row.row.name.clone(),
         seed.to_string(),
     ];
-    arguments.extend([
-        text(&row.folder),
-        row.id.clone(),
-        "--root".into(),
-        text(root),
-    ]);
-    arguments.extend([
-        "--backend".into(),
-        common.backend.name().into(),
-        "--out".into(),
-        text(&common.out),
-    ]);
-    if let Some(data) = &common.data {
-        arguments.extend(["--data".into(), text(data)]);
-    }
-    if common.keep_adapters {
-        arguments.push("--keep-adapters".into());
-    }
-    for (name, value) in [("--seeds", common.seeds), ("--epochs", common.epochs)] {
-        if let Some(value) = value {
-            arguments.extend([name.into(), value.to_string()]);
-        }
-    }
+    arguments.extend([text(&row.folder), row.id.clone()]);
+    arguments.extend(["--root".into(), text(root)]);
+    arguments.extend(common.arguments());
     Ok(Job {
         name: format!("{} seed {seed}", row.row.name),
         arguments,
         log: row.log_file(seed),
+        result: row.seed_file(seed),
     })
+}
+
+impl Common {
+    /// What decides on a run and its place, as arguments for another process of this program.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut arguments: Vec<String> = vec![
+            "--backend".into(),
+            self.backend.name().into(),
+            "--out".into(),
+            text(&self.out),
+        ];
+        if let Some(data) = &self.data {
+            arguments.extend(["--data".into(), text(data)]);
+        }
+        if self.keep_adapters {
+            arguments.push("--keep-adapters".into());
+        }
+        for (name, value) in [("--seeds", self.seeds), ("--epochs", self.epochs)] {
+            if let Some(value) = value {
+                arguments.extend([name.into(), value.to_string()]);
+            }
+        }
+        arguments
+    }
 }
 
 fn one_seed(
@@ -288,7 +336,7 @@ fn threads() -> usize {
     given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-fn progress(length: u64) -> ProgressBar {
+pub(super) fn progress(length: u64) -> ProgressBar {
     let bar = ProgressBar::new(length);
     // The template is a constant; a wrong one would show in the first run.
     if let Ok(style) = ProgressStyle::with_template(

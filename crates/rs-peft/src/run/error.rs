@@ -92,6 +92,33 @@ pub enum RunError {
         /// The reason.
         source: serde_json::Error,
     },
+    /// A program of the scheduler refused, or is not there.
+    #[error("{command}: {detail}; {remedy}")]
+    Slurm {
+        /// The program.
+        command: String,
+        /// What it said.
+        detail: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Runs that were handed to the scheduler before have not ended.
+    #[error(
+        "jobs {} of an earlier submission still wait or run; wait for them (`squeue`), or take them out with `scancel`",
+        jobs.join(", ")
+    )]
+    StillQueued {
+        /// Their numbers.
+        jobs: Vec<String>,
+    },
+    /// Another process is submitting the same runs.
+    #[error(
+        "another process submits the runs of {folder} at this moment; wait for it, or choose another --out"
+    )]
+    Busy {
+        /// The folder of the submission.
+        folder: PathBuf,
+    },
     /// Some runs failed; the others are kept.
     #[error("{failed} of {all} runs failed; the first one, {first}, says:\n{log}")]
     Failed {

@@ -28,6 +28,7 @@ mod schedule;
 mod seed;
 pub(crate) mod segmentation;
 mod session;
+pub mod slurm;
 pub(crate) mod spectral;
 mod train;
 mod view;

@@ -2,14 +2,17 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
 
 use super::RunError;
 
 /// One seed of one row, to be run by a process of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Job {
     /// Row and seed, for messages.
     pub name: String,
@@ -17,6 +20,8 @@ pub struct Job {
     pub arguments: Vec<String>,
     /// Where the process writes what it has to say.
     pub log: PathBuf,
+    /// The file that is there once it has finished.
+    pub result: PathBuf,
 }
 
 /// Runs jobs with `workers` processes at a time, each with `threads` threads. `finished` is called after every job with its
@@ -76,7 +81,8 @@ const KEEP_PAGES: [(&str, &str); 2] = [
     ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1"),
 ];
 
-fn run_job(program: &PathBuf, job: &Job, threads: usize) -> Result<(), String> {
+/// Runs one job and waits for it; the end of its log if it fails.
+pub(super) fn run_job(program: &Path, job: &Job, threads: usize) -> Result<(), String> {
     if let Some(folder) = job.log.parent() {
         std::fs::create_dir_all(folder)
             .map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
