@@ -53,6 +53,8 @@ enum Command {
     Data(Box<cli::data::Args>),
     /// Score a model, or result files that any program may have written.
     Eval(cli::eval::Args),
+    /// Write a model for timm, transformers or peft.
+    Export(cli::export::Args),
     /// Write the adapter of a model into its backbone.
     Merge(cli::merge::Args),
     /// List the methods, with the parameters each trains.
@@ -101,6 +103,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Get(args) => cli::get::run(&args),
         Command::Data(args) => cli::data::run(&args),
         Command::Eval(args) => cli::eval::run(&args),
+        Command::Export(args) => cli::export::run(&args),
         Command::Merge(args) => cli::merge::run(&args),
         Command::Methods(args) => cli::methods::run(&args),
         Command::Models(args) => cli::models::run(&args),

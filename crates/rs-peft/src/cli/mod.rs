@@ -6,6 +6,7 @@ pub(crate) mod cluster;
 pub(crate) mod data;
 pub(crate) mod embed;
 pub(crate) mod eval;
+pub(crate) mod export;
 mod feature_file;
 mod feature_table;
 pub(crate) mod get;
