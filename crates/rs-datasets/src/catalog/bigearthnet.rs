@@ -138,16 +138,7 @@ impl BigEarthNet {
             });
         }
         Ok(Self {
-            info: DatasetInfo {
-                name: "bigearthnet".into(),
-                licence: "CDLA-Permissive-1.0; contains modified Copernicus Sentinel data".into(),
-                citation: "G. Sumbul et al.: BigEarthNet: A Large-Scale Benchmark Archive for Remote Sensing Image Understanding, \
-                           IGARSS 2019"
-                    .into(),
-                source: "https://bigearth.net".into(),
-                task: Task::MultiLabel,
-                expected: Some(590_326),
-            },
+            info: info(),
             source,
             classes: BIGEARTHNET_CLASSES.map(String::from).to_vec(),
             bands: Arc::new(sensors::sentinel2(&BIGEARTHNET_BANDS)?),
@@ -224,5 +215,19 @@ impl Dataset for BigEarthNet {
             id: id.clone(),
             geo: finest.geo,
         })
+    }
+}
+
+/// Licence, citation, source.
+pub(super) fn info() -> DatasetInfo {
+    DatasetInfo {
+                name: "bigearthnet".into(),
+                licence: "CDLA-Permissive-1.0; contains modified Copernicus Sentinel data".into(),
+                citation: "G. Sumbul et al.: BigEarthNet: A Large-Scale Benchmark Archive for Remote Sensing Image Understanding, \
+                           IGARSS 2019"
+                    .into(),
+                source: "https://bigearth.net".into(),
+                task: Task::MultiLabel,
+                expected: Some(590_326),
     }
 }

@@ -80,37 +80,26 @@ impl EoLearnPatch {
             split: None,
         }];
         let [count, ..] = scenes(&source, &chips[0].images[0])?.1;
-        let all = sensors::SENTINEL2_BANDS.map(|(name, ..)| name);
-        let once = sensors::sentinel2(&all)?;
-        let bands = match dates {
-            Dates::One(date) if date < count => once,
-            Dates::One(date) => {
-                return Err(DataError::Setting {
-                    what: "date".into(),
-                    detail: format!("{date}; the patch has the dates 0 to {}", count - 1),
-                });
-            }
-            Dates::All => BandSet::new(
-                (0..count)
-                    .flat_map(|date| once.as_slice().iter().map(move |band| on_date(band, date)))
-                    .collect(),
-            )?,
+        if let Dates::One(date) = dates
+            && date >= count
+        {
+            return Err(DataError::Setting {
+                what: "date".into(),
+                detail: format!("{date}; the patch has the dates 0 to {}", count - 1),
+            });
+        }
+        let dated = match dates {
+            Dates::One(_) => None,
+            Dates::All => Some(count),
         };
         Ok(Self {
-            info: DatasetInfo {
-                name: match dates {
-                    Dates::One(_) => "eo_learn".into(),
-                    Dates::All => "eo_learn_dates".into(),
-                },
-                licence: "MIT; contains modified Copernicus Sentinel data".into(),
-                citation: "Sentinel Hub: eo-learn, example data, 2018".into(),
-                source: "https://github.com/sentinel-hub/eo-learn".into(),
-                task: Task::Segmentation,
-                expected: Some(1),
-            },
+            info: info(match dates {
+                Dates::One(_) => "eo_learn",
+                Dates::All => "eo_learn_dates",
+            }),
             source,
             classes: EO_LEARN_CLASSES.map(String::from).to_vec(),
-            bands: Arc::new(bands),
+            bands: Arc::new(bands(dated)?),
             chips,
             dates,
         })
@@ -143,6 +132,29 @@ impl EoLearnPatch {
             geo: None,
         })
     }
+}
+
+/// Dates of the published patch.
+pub(super) const DATES: usize = 5;
+
+/// Licence, citation, source.
+pub(super) fn info(name: &str) -> DatasetInfo {
+    DatasetInfo {
+        name: name.into(),
+        licence: "MIT; contains modified Copernicus Sentinel data".into(),
+        citation: "Sentinel Hub: eo-learn, example data, 2018".into(),
+        source: "https://github.com/sentinel-hub/eo-learn".into(),
+        task: Task::Segmentation,
+        expected: Some(1),
+    }
+}
+
+/// The 13 bands of one date, or those of `dates` dates one behind the other.
+pub(super) fn bands(dates: Option<usize>) -> Result<BandSet, DataError> {
+    let once = sensors::sentinel2(&sensors::SENTINEL2_BANDS.map(|(name, ..)| name))?;
+    let Some(dates) = dates else { return Ok(once) };
+    let of_date = |date| once.as_slice().iter().map(move |band| on_date(band, date));
+    BandSet::new((0..dates).flat_map(of_date).collect())
 }
 
 /// The name by which a band of one of several dates is known.

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use super::files::{entry, open_first};
 use super::geobench_table::{GeoBenchName, GeoBenchSet};
 use crate::io::{Hdf5, Pickled, Source, bytes_literal};
-use crate::{
-    BandSet, DataError, Dataset, DatasetInfo, Image, Label, Mask, ReadLimits, Sample, Task,
-};
+use crate::{BandSet, DataError, Dataset, DatasetInfo, Image, Label, Mask, ReadLimits, Sample};
 
 /// Which band a stored name stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -116,17 +114,7 @@ impl GeoBench {
             });
         }
         Ok(Self {
-            info: DatasetInfo {
-                name: set.name.into(),
-                licence: set.licence.into(),
-                citation: format!(
-                    "{}; A. Lacoste et al.: GEO-Bench: Toward Foundation Models for Earth Monitoring, NeurIPS 2023",
-                    set.citation
-                ),
-                source: "https://huggingface.co/datasets/recursix/geo-bench-1.0".into(),
-                task: Task::Classification,
-                expected: None,
-            },
+            info: set.info(),
             source,
             classes: set.classes.iter().map(|&class| class.into()).collect(),
             bands: Arc::new(BandSet::new(

@@ -161,6 +161,14 @@ pub enum AdaptedError {
         /// The folder.
         path: PathBuf,
     },
+    /// Another library has no place for it.
+    #[error("{format} has no place for {detail}")]
+    NotExportable {
+        /// The library.
+        format: &'static str,
+        /// What it has no place for, and what to do.
+        detail: String,
+    },
     /// Weights cannot hold what the method does.
     #[error(
         "a model adapted by `{method}` cannot be merged: {why}; use the model directory as it is"

@@ -4,6 +4,7 @@
 
 mod card;
 mod error;
+mod export;
 mod files;
 mod head;
 mod load;
@@ -15,6 +16,7 @@ mod score;
 mod write;
 
 pub use error::AdaptedError;
+pub use export::ExportFormat;
 pub use files::images_below;
 pub use load::{AdaptedModel, LoadModelOptions};
 pub use logits::Logits;

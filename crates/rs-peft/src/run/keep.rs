@@ -128,7 +128,7 @@ fn head_alone<B: Backend>(
 }
 
 /// A linear head with the statistics it standardises with.
-pub(super) fn linear_head<B: Backend>(head: &LinearHead<B>) -> Result<SavedHead, RunError> {
+pub(crate) fn linear_head<B: Backend>(head: &LinearHead<B>) -> Result<SavedHead, RunError> {
     let arrays = head.to_arrays();
     let (classes, dim) = (arrays.classes(), arrays.dim());
     let weight = HostArray {
