@@ -19,6 +19,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use peft_lora::peft_format::read_capped;
+use peft_lora::seal::{self, Seal};
 use peft_lora::{BaseCheck, BaseIdentity, LoadOptions, PeftError, trainable};
 use safetensors::tensor::{Metadata, TensorView};
 use safetensors::{Dtype, SafeTensors};
@@ -41,6 +42,12 @@ const CONFIG: &str = "rs_peft.config";
 const NUMBERS: &str = "rs_peft.numbers";
 const BASE_HASH: &str = "rs_peft.base_sha256";
 const BASE_NAME: &str = "rs_peft.base_name";
+/// Of the whole file, see [`peft_lora::seal`]; files of earlier versions have none.
+const CHECKSUM: &str = "rs_peft.sha256";
+/// Everything that a header may say.
+const ENTRIES: [&str; 8] = [
+    "format", ADAPTER, LAYOUT_KEY, CONFIG, NUMBERS, BASE_HASH, BASE_NAME, CHECKSUM,
+];
 const MEAN: &str = "standardisation.mean";
 const STD: &str = "standardisation.std";
 const FIXED_WEIGHT: &str = "embedding.map.fixed.weight";
@@ -99,7 +106,10 @@ impl<B: Backend> Deflect<B> {
         if let Some(name) = &base.name {
             metadata.insert(BASE_NAME.to_owned(), name.clone());
         }
-        write_whole(path, &to_bytes(path, &tensors, metadata)?)
+        metadata.insert(CHECKSUM.to_owned(), seal::blank());
+        let mut bytes = to_bytes(path, &tensors, metadata)?;
+        seal::close(&mut bytes, CHECKSUM);
+        write_whole(path, &bytes)
     }
 
     /// Reads an adapter for a backbone of that configuration.
@@ -115,6 +125,13 @@ impl<B: Backend> Deflect<B> {
         device: &B::Device,
     ) -> Result<LoadedDeflect<B>, DeflectError> {
         let bytes = read_capped(path, LIMIT)?;
+        if seal::check(&bytes, CHECKSUM) == Seal::Broken {
+            return Err(DeflectError::File {
+                path: path.display().to_string(),
+                what: "not the bytes that were written: its checksum differs".into(),
+                remedy: "copy it again from where it came".into(),
+            });
+        }
         let (header, mut tensors) = from_bytes(path, &bytes)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let config = read_header(path, &metadata)?;
@@ -234,6 +251,14 @@ fn read_header(
     if kind != Some("deflect") {
         let what = format!("its metadata says `{ADAPTER}` is {kind:?}, not `deflect`");
         return fail(what, "pass the file that `Deflect::save` wrote");
+    }
+    // An entry whose name is damaged is one that nobody knows.
+    if let Some(entry) = metadata.keys().find(|key| !ENTRIES.contains(&key.as_str())) {
+        let what = format!("its metadata has an entry `{entry}`");
+        return fail(
+            what,
+            "copy it again from where it came, or read it with the version that wrote it",
+        );
     }
     match metadata.get(LAYOUT_KEY).map(|text| text.parse::<u32>()) {
         Some(Ok(1..=LAYOUT)) => {}

@@ -43,6 +43,16 @@ pub enum PeftError {
         nearest: Vec<String>,
     },
 
+    /// A file is not what was written.
+    #[error(
+        "{}: not the bytes that were written (its checksum differs); copy it again from where it came. If it was changed on purpose, delete rs_peft.json beside it: what Python peft knows of the method is read without",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// Adapters for one batch lengthen the token sequence by different numbers.
     #[error(
         "`{first}` adds {first_tokens} tokens to every image and `{second}` {second_tokens}; one batch needs one number: run their images in batches of their own"

@@ -16,6 +16,7 @@ pub mod peft_format;
 mod place;
 mod presets;
 mod rates;
+pub mod seal;
 mod several;
 pub mod targets;
 

@@ -177,7 +177,12 @@ fn damage_is_found_before_anything_is_loaded() {
     load(&kept);
 
     let manifest = kept.model.join("model.json");
-    let text = std::fs::read_to_string(&manifest).unwrap();
+    let damaged = flip("model.json").to_string();
+    assert!(damaged.contains("model.json"), "{damaged}");
+    // Without its checksum, as an earlier version wrote it.
+    let (text, seal) = rs_peft::peft_lora::seal::open_json(std::fs::read(&manifest).unwrap());
+    assert_eq!(seal, rs_peft::peft_lora::seal::Seal::Whole);
+    let text = String::from_utf8(text).unwrap();
     let with = |from: &str, to: &str| {
         assert!(text.contains(from), "{from}");
         std::fs::write(&manifest, text.replacen(from, to, 1)).unwrap();

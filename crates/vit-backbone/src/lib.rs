@@ -51,7 +51,7 @@ pub use block::Block;
 pub use checkpoint::{
     ConfigSource, Dtype, Expected, Format, Found, Heads, LoadOptions, LoadProgress, LoadReport,
     Loaded, Mismatch, SaveReport, StoredType, TensorFile, Unused, UnusedReason, fingerprint,
-    load_vit, load_vit_watched, nearest_name, save_vit, sha256_file,
+    load_vit, load_vit_watched, nearest_name, save_vit, sha256_bytes, sha256_file,
 };
 pub use config::{
     Activation, ChannelGroups, Interpolation, PositionKind, SpectralEmbedConfig, SpectralStyle,

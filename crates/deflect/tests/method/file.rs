@@ -136,6 +136,18 @@ fn files_that_do_not_fit_are_refused() {
             .unwrap();
         let mut changed = bytes.clone();
         changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+        std::fs::write(&path, &changed).unwrap();
+        let damaged = load(&path, &small_vit(), &options).unwrap_err().to_string();
+        assert!(damaged.contains("checksum"), "{damaged}");
+        // With the checksum of what it says now, as another version would have written it.
+        let entry = br#""rs_peft.sha256":""#;
+        let hash = changed
+            .windows(entry.len())
+            .position(|w| w == entry)
+            .unwrap()
+            + entry.len();
+        changed[hash..hash + 64].fill(b'0');
+        peft_lora::seal::close(&mut changed, "rs_peft.sha256");
         std::fs::write(&path, changed).unwrap();
         load(&path, &small_vit(), &options).unwrap_err().to_string()
     };

@@ -49,7 +49,7 @@ impl<B: Backend> PeftAdapter<B> {
     /// Reads a PEFT directory, written here or by Python peft, for `base`; see [the format](crate::peft_format).
     ///
     /// # Errors
-    /// [`PeftError::OtherBase`]; [`PeftError::Keys`] and [`PeftError::Shapes`] with every name that does not fit;
+    /// [`PeftError::Damaged`] when a file is not the one that was written; [`PeftError::OtherBase`]; [`PeftError::Keys`] and [`PeftError::Shapes`] with every name that does not fit;
     /// [`PeftError::Unsupported`] for what changes the function and is not computed here; [`PeftError::Json`],
     /// [`PeftError::SafeTensors`], [`PeftError::DType`], [`PeftError::TooLarge`], [`PeftError::Io`] for unreadable files;
     /// [`PeftError::NotFinite`] for diverged weights.
@@ -70,19 +70,22 @@ impl<B: Backend> PeftAdapter<B> {
             })?;
         let record_path = directory.join(RECORD_FILE);
         let record = Record::read(&record_path)?;
+        if let Some(record) = &record {
+            record.check(&path, &bytes)?;
+        }
         let recorded = record
             .as_ref()
             .and_then(|record| record.base_sha256.as_deref());
         let base_check = BaseCheck::of(&record_path, recorded, options)?;
 
         let tensor_path = directory.join(TENSOR_FILE);
-        let mut arrays = read_tensors(&tensor_path)?;
+        let mut arrays = read_tensors(&tensor_path, record.as_ref())?;
         for (key, array) in &arrays {
             array.require_finite(key)?;
         }
         let tensors = arrays.len();
         let saves_head = json.saves_head(&path)?;
-        let head = take_head(&mut arrays, directory, saves_head)?;
+        let head = take_head(&mut arrays, directory, saves_head, record.as_ref())?;
         let mut notes = Vec::new();
         let recorded = record.map(|record| record.method);
         let (adapter, method) = match json.peft_type.as_str() {
@@ -163,6 +166,7 @@ fn take_head(
     arrays: &mut Named,
     directory: &Path,
     expected: bool,
+    record: Option<&Record>,
 ) -> Result<Option<SavedHead>, PeftError> {
     let key = |name: &str| format!("{PREFIX}head.{name}");
     let (weight, bias) = (arrays.remove(&key("weight")), arrays.remove(&key("bias")));
@@ -178,8 +182,9 @@ fn take_head(
     };
     let mut head = SavedHead::new(weight, bias)?;
     let extra = directory.join(EXTRA_FILE);
-    if extra.exists() {
-        head.extra = read_tensors(&extra)?;
+    let listed = record.is_some_and(|record| record.files.contains_key(EXTRA_FILE));
+    if listed || extra.exists() {
+        head.extra = read_tensors(&extra, record)?;
     }
     Ok(Some(head))
 }

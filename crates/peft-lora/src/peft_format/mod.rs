@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `adapter_config.json` | the method with its numbers, as PEFT writes it |
 //! | `adapter_model.safetensors` | the trained tensors, in f32, under PEFT's keys; the head's under `base_model.model.head.*` |
-//! | `rs_peft.json` | the method as configured here, and the SHA-256 of the base's checkpoint file |
+//! | `rs_peft.json` | the method as configured here, and the SHA-256 of the base's checkpoint file, of the other files and of itself |
 //! | `rs_peft.safetensors` | the head's further arrays, if it has any |
 //!
 //! Python peft reads the first two and ignores the others; directories without the others, as Python peft writes them, are

@@ -1,14 +1,17 @@
 //! `rs_peft.json`: what a PEFT directory does not say. Python peft ignores the file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use vit_backbone::sha256_bytes;
 
 use super::adapter_config::unsupported;
 use super::base::check_hash;
 use super::directory::read_capped;
 use crate::config::MethodConfig;
 use crate::error::PeftError;
+use crate::seal::{self, Seal};
 
 /// The version written, and the newest one read.
 const VERSION: u32 = 1;
@@ -26,14 +29,40 @@ pub(crate) struct Record {
     pub(crate) method: MethodConfig,
     /// SHA-256 of the base's checkpoint file, if it was given.
     pub(crate) base_sha256: Option<String>,
+    /// SHA-256 of every other file of the directory, by name; directories of earlier versions have none.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
 }
 
 impl Record {
-    pub(crate) fn new(method: MethodConfig, base_sha256: Option<String>) -> Self {
+    /// The record of a directory that holds `files` beside it.
+    pub(crate) fn new(
+        method: MethodConfig,
+        base_sha256: Option<String>,
+        files: &[(&str, Vec<u8>)],
+    ) -> Self {
+        let hashes = files.iter();
         Self {
             format_version: VERSION,
             method,
             base_sha256,
+            files: hashes
+                .map(|(name, bytes)| ((*name).to_owned(), sha256_bytes(bytes)))
+                .collect(),
+        }
+    }
+
+    /// Refuses a file that is not the one that was written with this record.
+    ///
+    /// # Errors
+    /// [`PeftError::Damaged`].
+    pub(crate) fn check(&self, path: &Path, bytes: &[u8]) -> Result<(), PeftError> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        match name.and_then(|name| self.files.get(name)) {
+            Some(expected) if *expected != sha256_bytes(bytes) => {
+                Err(PeftError::Damaged { path: path.into() })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -54,6 +83,10 @@ impl Record {
             path: path.to_owned(),
             source,
         };
+        let (bytes, seal) = seal::open_json(bytes);
+        if seal == Seal::Broken {
+            return Err(PeftError::Damaged { path: path.into() });
+        }
         // The version first: a newer layout may not parse as this one.
         let version: Version = serde_json::from_slice(&bytes).map_err(json)?;
         if version.format_version > VERSION {

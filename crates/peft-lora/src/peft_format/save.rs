@@ -23,6 +23,7 @@ use crate::config::{MethodConfig, invalid};
 use crate::error::PeftError;
 use crate::lora_config::LoraConfig;
 use crate::methods::Lora;
+use crate::seal;
 
 impl<B: Backend> PeftAdapter<B> {
     /// Writes the adapter and its head as a PEFT directory, whole or not at all; see [the format](crate::peft_format).
@@ -91,10 +92,6 @@ impl<B: Backend> PeftAdapter<B> {
                 TENSOR_FILE,
                 tensor_bytes(&directory.join(TENSOR_FILE), &tensors)?,
             ),
-            (
-                RECORD_FILE,
-                json_bytes(directory, &Record::new(method.clone(), base.sha256.clone()))?,
-            ),
         ];
         if let Some(head) = head.filter(|head| !head.extra.is_empty()) {
             files.push((
@@ -102,6 +99,9 @@ impl<B: Backend> PeftAdapter<B> {
                 tensor_bytes(&directory.join(EXTRA_FILE), &head.extra)?,
             ));
         }
+        let record = Record::new(method.clone(), base.sha256.clone(), &files);
+        let record = seal::close_json(&json_bytes(directory, &record)?);
+        files.push((RECORD_FILE, record));
         replace_directory(directory, &files, write_file)
     }
 

@@ -9,17 +9,24 @@ use safetensors::{Dtype, SafeTensors};
 
 use super::array::HostArray;
 use super::directory::read_capped;
+use super::record::Record;
 use crate::error::PeftError;
 
 /// Adapter files are small; a full copy of the largest published vision backbones is below this.
 const LIMIT: u64 = 16 << 30;
 
-/// Reads every tensor of a file. F16, BF16 and F64 are converted to f32.
+/// Reads every tensor of a file, which is the one that `record` says if it says so. F16, BF16 and F64 are converted to f32.
 ///
 /// # Errors
-/// [`PeftError::Io`], [`PeftError::TooLarge`], [`PeftError::SafeTensors`] for truncated or corrupt files, [`PeftError::DType`].
-pub(crate) fn read_tensors(path: &Path) -> Result<BTreeMap<String, HostArray>, PeftError> {
+/// [`PeftError::Io`], [`PeftError::TooLarge`], [`PeftError::Damaged`], [`PeftError::SafeTensors`] for truncated or corrupt files, [`PeftError::DType`].
+pub(crate) fn read_tensors(
+    path: &Path,
+    record: Option<&Record>,
+) -> Result<BTreeMap<String, HostArray>, PeftError> {
     let bytes = read_capped(path, LIMIT)?;
+    if let Some(record) = record {
+        record.check(path, &bytes)?;
+    }
     // The parser checks every claimed offset against the bytes at hand before anything is allocated.
     let file = SafeTensors::deserialize(&bytes).map_err(|error| PeftError::SafeTensors {
         path: path.to_owned(),
@@ -152,13 +159,13 @@ mod tests {
         for (dtype, bytes) in cases {
             let file = written(dtype, bytes);
             assert_eq!(
-                read_tensors(file.path()).unwrap()["x"].data,
+                read_tensors(file.path(), None).unwrap()["x"].data,
                 [1.5, -0.25],
                 "{dtype:?}"
             );
         }
         let integers = written(Dtype::I32, vec![0; 8]);
-        let error = read_tensors(integers.path()).unwrap_err();
+        let error = read_tensors(integers.path(), None).unwrap_err();
         assert!(
             matches!(&error, PeftError::DType { key, .. } if key == "x"),
             "{error}"
@@ -175,7 +182,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         for length in 0..bytes.len() {
             std::fs::write(file.path(), &bytes[..length]).unwrap();
-            let error = read_tensors(file.path()).unwrap_err();
+            let error = read_tensors(file.path(), None).unwrap_err();
             assert!(
                 matches!(error, PeftError::SafeTensors { .. }),
                 "{length}: {error}"
@@ -185,7 +192,7 @@ mod tests {
         huge.extend_from_slice(b"{}");
         std::fs::write(file.path(), huge).unwrap();
         assert!(matches!(
-            read_tensors(file.path()).unwrap_err(),
+            read_tensors(file.path(), None).unwrap_err(),
             PeftError::SafeTensors { .. }
         ));
     }

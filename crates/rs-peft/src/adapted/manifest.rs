@@ -6,6 +6,7 @@ use std::path::{Component, Path};
 use deflect::PixelSetConfig;
 use heads::SegmentationHeadConfig;
 use peft_lora::peft_format::read_capped;
+use peft_lora::seal::{self, Seal};
 use rs_datasets::Task;
 use serde::{Deserialize, Serialize};
 use vit_backbone::{PatchEmbedInit, Pooling};
@@ -189,7 +190,13 @@ impl ModelManifest {
                 path: directory.into(),
             });
         }
-        let bytes = read_capped(&path, LIMIT)?;
+        let (bytes, seal) = seal::open_json(read_capped(&path, LIMIT)?);
+        if seal == Seal::Broken {
+            return Err(AdaptedError::Manifest {
+                path,
+                detail: "not the bytes that were written: its checksum differs".into(),
+            });
+        }
         let bad = |error: serde_json::Error| AdaptedError::Manifest {
             path: path.clone(),
             detail: error.to_string(),
@@ -268,6 +275,6 @@ impl ModelManifest {
                 detail: error.to_string(),
             })?;
         bytes.push(b'\n');
-        Ok(bytes)
+        Ok(seal::close_json(&bytes))
     }
 }

@@ -323,7 +323,7 @@ fn one_seed(
     output.provenance = Some(provenance(root, common.backend, threads()));
     write_atomically(
         &folder.join(format!("seed-{seed}.json")),
-        &serde_json::to_vec_pretty(&output)?,
+        &rs_peft::peft_lora::seal::close_json(&serde_json::to_vec_pretty(&output)?),
     )?;
     Ok(())
 }

@@ -119,6 +119,14 @@ pub enum RunError {
         /// The folder of the submission.
         folder: PathBuf,
     },
+    /// A result is not the bytes that were written.
+    #[error(
+        "{path} is not what was written: its checksum differs; delete it to run that seed again"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
     /// Some runs failed; the others are kept.
     #[error("{failed} of {all} runs failed; the first one, {first}, says:\n{log}")]
     Failed {

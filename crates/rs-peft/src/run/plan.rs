@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use eval::record::{InputHashes, content_id};
+use peft_lora::seal::{self, Seal};
 use rs_datasets::Dataset;
 use sha2::{Digest, Sha256};
 
@@ -83,13 +84,16 @@ impl PlannedRow {
     /// The result of a seed, if it has finished.
     ///
     /// # Errors
-    /// [`RunError::Json`] when the file is there but not readable.
+    /// [`RunError::Damaged`] or [`RunError::Json`] when the file is there but not readable.
     pub fn output(&self, seed: u64) -> Result<Option<SeedOutput>, RunError> {
         let path = self.seed_file(seed);
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|source| RunError::Json { path, source }),
+            Ok(bytes) => match seal::open_json(bytes) {
+                (_, Seal::Broken) => Err(RunError::Damaged { path }),
+                (bytes, _) => serde_json::from_slice(&bytes)
+                    .map(Some)
+                    .map_err(|source| RunError::Json { path, source }),
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(RunError::Io {
                 action: "read",

@@ -31,6 +31,11 @@ pub fn sha256_file(path: &Path) -> Result<String, BackboneError> {
     }
 }
 
+/// SHA-256 of bytes in lower-case hexadecimal.
+pub fn sha256_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// SHA-256 over names, shapes and single-precision values of a model, in lower-case hexadecimal: the same for a model in
 /// memory and the one loaded from the single-precision file it was saved to, on every backend.
 pub fn fingerprint<B: Backend>(vit: &Vit<B>) -> String {

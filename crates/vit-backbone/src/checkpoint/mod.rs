@@ -24,7 +24,7 @@ mod tensor_file;
 mod values;
 
 pub(crate) use container::Container;
-pub use fingerprint::{fingerprint, sha256_file};
+pub use fingerprint::{fingerprint, sha256_bytes, sha256_file};
 pub(crate) use keys::expected;
 pub(crate) use layout::{Layout, find};
 pub use load::{LoadProgress, load_vit, load_vit_watched};
