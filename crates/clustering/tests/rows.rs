@@ -132,7 +132,7 @@ fn files_give_what_memory_gives() {
 fn half_precision_is_read() {
     let values = [0.5f32, -2.0, 65504.0, 1.0 / 3.0, 0.0, 6.0e-8];
     let mut header = r#"{"rows":{"dtype":"F16","shape":[3,2],"data_offsets":[0,12]}}"#.to_owned();
-    while header.len() % 8 != 0 {
+    while !header.len().is_multiple_of(8) {
         header.push(' ');
     }
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();

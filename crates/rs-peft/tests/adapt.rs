@@ -7,6 +7,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rs_datasets::Split;
+use rs_peft::ModelManifest;
 use rs_peft::adapt::{AdaptRequest, Adapted};
 use rs_peft::run::{Predictions, Session};
 
@@ -277,4 +279,67 @@ fn parts_that_the_images_come_in_are_kept() {
     assert_eq!((training.n_train, training.n_held_out), (Some(9), Some(6)));
     let held_out = Predictions::read(&folder.join("model/held_out.json")).unwrap();
     assert!(held_out.ids.iter().all(|id| id.starts_with("val/")));
+}
+
+#[test]
+fn a_split_file_says_what_is_trained_on_and_what_is_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_folder(&folder.join("chips"), 8);
+    own_images::write_backbone(&folder.join("tiny.safetensors"));
+    let split = [
+        "data",
+        "split",
+        "chips",
+        "--test",
+        "0.25",
+        "--label-fraction",
+        "0.5",
+        "--output",
+        "chips.split",
+    ];
+    let output = program(&split, folder);
+    assert!(output.status.success(), "{}", said(&output));
+    let written = Split::read(&folder.join("chips.split")).unwrap();
+    let first = [
+        "adapt",
+        "--data",
+        "chips",
+        "--backbone",
+        "tiny.safetensors",
+        "--size",
+        "16",
+        "--epochs",
+        "1",
+        "--out",
+        "model",
+    ];
+    let adapt = [&first[..], &["--split", "chips.split"]].concat();
+    let output = program(&adapt, folder);
+    assert!(output.status.success(), "{}", said(&output));
+    let manifest = ModelManifest::read(&folder.join("model")).unwrap();
+    let training = &manifest.training;
+    assert_eq!((training.n_train, training.n_held_out), (Some(9), Some(6)));
+    assert_eq!(
+        training.split_sha256.as_deref(),
+        Some(written.sha256().as_str())
+    );
+    let held_out = Predictions::read(&folder.join("model/held_out.json")).unwrap();
+    assert_eq!(held_out.ids, written.part("test").unwrap());
+
+    // A sample that is not there, and two ways of dividing at once.
+    let gone = &written.part("test").unwrap()[0];
+    std::fs::remove_file(folder.join("chips").join(format!("{gone}.npy"))).unwrap();
+    let output = program(
+        &[&first[..10], &["other", "--split", "chips.split"]].concat(),
+        folder,
+    );
+    assert!(
+        !output.status.success() && said(&output).contains(gone),
+        "{}",
+        said(&output)
+    );
+    assert!(!folder.join("other").exists());
+    let both = [&adapt[..], &["--val-fraction", "0.5"]].concat();
+    assert_eq!(program(&both, folder).status.code(), Some(2));
 }

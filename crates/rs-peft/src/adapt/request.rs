@@ -43,6 +43,8 @@ pub struct AdaptRequest {
     pub seed: Option<u64>,
     /// Share of the images that is held out.
     pub val_fraction: Option<f64>,
+    /// Split file, in place of the parts that the images come in or of a share held out.
+    pub split: Option<PathBuf>,
     /// How much effort.
     pub preset: Option<EffortPreset>,
     /// Keys of the experiment, `train.warmup=0.2`.

@@ -204,7 +204,7 @@ fn from_images(
     let mut data = toml::Table::new();
     data.insert("dataset".into(), name.into());
     data.insert("path".into(), path.to_string_lossy().into_owned().into());
-    data.insert("split".into(), split(request, dataset.as_ref()).into());
+    data.insert("split".into(), split(request, dataset.as_ref())?.into());
     table.insert("data".into(), data.into());
     let input = toml::Table::try_from(&input)
         .map_err(|error| AdaptError::usage("input", error, "numbers that TOML has"))?;
@@ -250,6 +250,9 @@ fn overlay(table: &mut toml::Table, request: &AdaptRequest) -> Result<(), AdaptE
     }
     if let (Some(share), Some(_)) = (request.val_fraction, &request.experiment) {
         sub(table, "data")?.insert("split".into(), repeated(share).into());
+    }
+    if let (Some(file), Some(_)) = (&request.split, &request.experiment) {
+        sub(table, "data")?.insert("split".into(), split_file(file)?.into());
     }
     for setting in &request.set {
         set(table, setting)?;
@@ -337,20 +340,35 @@ fn task(asked: Option<Task>, dataset: &dyn Dataset) -> Result<Task, AdaptError> 
 }
 
 /// Parts that the images come in, or a share held out.
-fn split(request: &AdaptRequest, dataset: &dyn Dataset) -> toml::Table {
+fn split(request: &AdaptRequest, dataset: &dyn Dataset) -> Result<toml::Table, AdaptError> {
+    if let Some(file) = &request.split {
+        return split_file(file);
+    }
     let parts: std::collections::BTreeSet<&str> = (0..dataset.len())
         .filter_map(|index| dataset.published_split(index))
         .collect();
     let published =
         parts.contains("train") && parts.iter().any(|part| data::HELD_OUT.contains(part));
-    match request.val_fraction {
+    Ok(match request.val_fraction {
         None if published => {
             let mut split = toml::Table::new();
             split.insert("kind".into(), "published".into());
             split
         }
         share => repeated(share.unwrap_or(VAL_FRACTION)),
-    }
+    })
+}
+
+fn split_file(file: &Path) -> Result<toml::Table, AdaptError> {
+    let path = file.canonicalize().map_err(|source| AdaptError::Io {
+        action: "find the split",
+        path: file.into(),
+        source,
+    })?;
+    let mut split = toml::Table::new();
+    split.insert("kind".into(), "file".into());
+    split.insert("path".into(), path.to_string_lossy().into_owned().into());
+    Ok(split)
 }
 
 fn repeated(share: f64) -> toml::Table {

@@ -21,6 +21,9 @@ Examples:
     rs-peft adapt --data eurosat_ms --adapt-bands mean --method bitfit --out model
   Masks listed in a manifest, DEFLECT, ten epochs:
     rs-peft adapt --data manifest.toml --method deflect --epochs 10 --out model
+  A split of one's own:
+    rs-peft data split chips --test 0.3 --output chips.split
+    rs-peft adapt --data chips --split chips.split --out model
   What would be run, as a file that --experiment reads:
     rs-peft adapt --data chips --rank 4 --set train.warmup=0.2 --dry-run > mine.toml
     rs-peft adapt --experiment mine.toml --out model
@@ -82,6 +85,9 @@ pub(crate) struct Args {
     /// Share of the images that is held out and scored. [default: the parts that the data come in, else 0.2]
     #[arg(long)]
     val_fraction: Option<f64>,
+    /// Split file, as `rs-peft data split` or `data make-long-tail` writes it: trains on `train`, scores `test`, else `validation`.
+    #[arg(long, conflicts_with = "val_fraction")]
+    split: Option<PathBuf>,
     /// quick: 5 epochs; default: 20; thorough: 60, and UPerNet for a class per pixel.
     #[arg(long)]
     preset: Option<EffortPreset>,
@@ -160,6 +166,7 @@ impl Args {
             batch: self.batch,
             seed: self.seed,
             val_fraction: self.val_fraction,
+            split: self.split.clone(),
             preset: self.preset,
             set: self.set.clone(),
         }

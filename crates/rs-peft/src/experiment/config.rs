@@ -125,6 +125,12 @@ pub enum SplitConfig {
     },
     /// The split that was published with the data set; seeds vary the initialisation only.
     Published,
+    /// The parts of a split file, as `rs-peft data split` writes it: `train`, and `test` or else one for validation; seeds vary the
+    /// initialisation only.
+    File {
+        /// The file, absolute or below the data directory.
+        path: String,
+    },
     /// A long-tailed training part, a balanced test part and a validation part, for `probe.kind = "long_tail"`.
     LongTailed(LongTailSplit),
     /// The parts of a set that is long-tailed by itself, for `probe.kind = "long_tail"`.
@@ -137,7 +143,9 @@ impl SplitConfig {
         match self {
             Self::LongTailed(division) => Some((division.head, division.tail)),
             Self::NaturalLongTail(division) => Some((division.head, division.tail)),
-            Self::Holdout { .. } | Self::Repeated { .. } | Self::Published => None,
+            Self::Holdout { .. } | Self::Repeated { .. } | Self::Published | Self::File { .. } => {
+                None
+            }
         }
     }
 }

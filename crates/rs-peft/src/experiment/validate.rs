@@ -102,7 +102,7 @@ impl Experiment {
                 ("data.split.label_fraction", label_fraction),
             ],
             SplitConfig::Repeated { test } => vec![("data.split.test", test)],
-            SplitConfig::Published => vec![],
+            SplitConfig::Published | SplitConfig::File { .. } => vec![],
             SplitConfig::LongTailed(LongTailSplit { held_out, .. }) => {
                 vec![("data.split.held_out", held_out)]
             }

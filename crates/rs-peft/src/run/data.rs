@@ -78,9 +78,15 @@ pub(crate) fn split(
     };
     let name = format!("{}-seed{seed}", dataset.name());
     Ok(match &config.split {
-        SplitConfig::Published if left_out.is_empty() => published(dataset)?,
-        SplitConfig::Published => {
-            published(dataset)?.without(&left_out, "left out by the experiment")?
+        SplitConfig::Published | SplitConfig::File { .. } => {
+            let split = match &config.split {
+                SplitConfig::File { path } => from_file(row, path, dataset, folder)?,
+                _ => published(dataset)?,
+            };
+            match left_out.is_empty() {
+                true => split,
+                false => split.without(&left_out, "left out by the experiment")?,
+            }
         }
         SplitConfig::Repeated { test } => stratified(
             &table,
@@ -113,7 +119,26 @@ pub(crate) fn split(
 
 /// The published split; where it has no part `test`, that for validation is tested.
 fn published(dataset: &dyn Dataset) -> Result<Split, RunError> {
-    let split = Split::published(dataset)?;
+    tested(Split::published(dataset)?)
+}
+
+/// The split of a file, every sample of which the data set has.
+fn from_file(
+    row: &str,
+    path: &str,
+    dataset: &dyn Dataset,
+    folder: Option<&Path>,
+) -> Result<Split, RunError> {
+    let split = Split::read(&locate(row, path, folder)?)?;
+    for (part, _) in split.parts() {
+        split.indices(part, dataset)?;
+    }
+    split.part("train")?;
+    tested(split)
+}
+
+/// A split whose part to be tested is called `test`.
+fn tested(split: Split) -> Result<Split, RunError> {
     let held = HELD_OUT.iter().find(|name| split.part(name).is_ok());
     match held {
         Some(&held) if held != "test" => {
@@ -121,8 +146,13 @@ fn published(dataset: &dyn Dataset) -> Result<Split, RunError> {
                 let name = if name == held { "test" } else { name };
                 (name.to_owned(), ids.to_vec())
             });
-            let rule = format!("published, {held} tested");
-            Ok(Split::new(split.name(), &rule, None, parts.collect())?)
+            let rule = format!("{}, {held} tested", split.rule());
+            Ok(Split::new(
+                split.name(),
+                &rule,
+                split.seed(),
+                parts.collect(),
+            )?)
         }
         _ => Ok(split),
     }
@@ -222,9 +252,10 @@ pub(crate) fn pool(
     let reserve = match &config.split {
         SplitConfig::Holdout { reserve, .. } => reserve.as_ref(),
         SplitConfig::LongTailed(division) => division.reserve.as_ref(),
-        SplitConfig::Repeated { .. } | SplitConfig::Published | SplitConfig::NaturalLongTail(_) => {
-            None
-        }
+        SplitConfig::Repeated { .. }
+        | SplitConfig::Published
+        | SplitConfig::File { .. }
+        | SplitConfig::NaturalLongTail(_) => None,
     };
     if let Some(path) = reserve {
         table = without(&table, &locate(row, path, folder)?)?;

@@ -16,7 +16,7 @@ fn means(rows: &[f32]) -> Vec<Vec<f64>> {
     let truth = truth();
     (0..3)
         .map(|group| {
-            let mut sum = vec![0.0; DIM];
+            let mut sum = [0.0; DIM];
             for (row, _) in rows.chunks(DIM).zip(&truth).filter(|(_, of)| **of == group) {
                 sum.iter_mut()
                     .zip(row)

@@ -14,7 +14,7 @@ impl Facts {
     pub(super) fn add(&mut self, name: &str, value: impl ToString) -> &mut Self {
         let value = value.to_string();
         if !value.is_empty() {
-            self.0.push_str(&format!("{name:<14}{value}\n"));
+            self.0.push_str(&format!("{name:<20}{value}\n"));
         }
         self
     }
