@@ -14,8 +14,10 @@ pub(crate) mod pack;
 pub(crate) mod predict;
 pub(crate) mod pretrain;
 pub(crate) mod provenance;
+pub(crate) mod reference;
 mod report;
 pub(crate) mod repro;
+pub(crate) mod sample;
 pub(crate) mod scene;
 mod scores;
 
