@@ -52,7 +52,7 @@ impl KeysPage {
             self.title, self.introduction, self.source
         );
         let first = sources
-            .find(self.root, file)?
+            .find(self.root, None, file)?
             .with_context(|| format!("{} is not in {}", self.root, self.source))?;
         let mut waiting = VecDeque::from([first]);
         let mut seen = BTreeSet::new();
@@ -62,6 +62,7 @@ impl KeysPage {
                 continue;
             }
             let mut section = Section {
+                page: self.file,
                 sources,
                 file: found.file,
                 used: Vec::new(),
@@ -79,6 +80,8 @@ impl KeysPage {
 
 /// The section of one type.
 struct Section<'a> {
+    /// The page it is on.
+    page: &'static str,
     sources: &'a Sources,
     file: &'a SourceFile,
     /// Types that its fields name.
@@ -235,7 +238,11 @@ impl<'a> Section<'a> {
             "Option" | "Box" | "Arc" => inner,
             "Vec" | "BTreeSet" => format!("list of {inner}"),
             "BTreeMap" | "HashMap" => format!("table {inner}"),
-            _ => match self.sources.find(&name, self.file)? {
+            _ => match self.sources.find(&name, qualifier(path), self.file)? {
+                Some(_) if self.elsewhere(&name).is_some() => {
+                    let file = self.elsewhere(&name).unwrap_or_default();
+                    format!("[{name}]({file}#{})", name.to_lowercase())
+                }
                 Some(found) => {
                     self.used.push(found);
                     format!("[{name}](#{})", name.to_lowercase())
@@ -243,6 +250,12 @@ impl<'a> Section<'a> {
                 None => format!("`{name}`"),
             },
         })
+    }
+
+    /// The other page that begins with the type.
+    fn elsewhere(&self, name: &str) -> Option<&'static str> {
+        let page = PAGES.iter().find(|page| page.root == name)?;
+        (page.file != self.page).then_some(page.file)
     }
 
     /// What counts where the key is not there; empty where it must be.
@@ -257,12 +270,7 @@ impl<'a> Section<'a> {
             return Ok("none".into());
         }
         if !serde.has("default") {
-            return Ok(if all.has("default") {
-                "as its type's default"
-            } else {
-                ""
-            }
-            .into());
+            return Ok(if all.has("default") { KIND } else { "" }.into());
         }
         Ok(match written.as_str() {
             "bool" => "`false`".into(),
@@ -270,9 +278,33 @@ impl<'a> Section<'a> {
             "f32" | "f64" | "usize" | "u64" | "u32" => "`0`".into(),
             list if list.starts_with("Vec") => "`[]`".into(),
             map if map.starts_with("BTreeMap") => "`{}`".into(),
-            _ => "as its type's default".into(),
+            name => match self.sources.find(name, None, self.file)? {
+                Some(found) => default_variant(found.item)
+                    .map_or(KIND.into(), |value| format!("`\"{value}\"`")),
+                None => KIND.into(),
+            },
         })
     }
+}
+
+/// What is said of a key whose default its type decides.
+const KIND: &str = "as its type's default";
+
+/// The name of the variant that `#[default]` marks.
+fn default_variant(item: &Item) -> Option<String> {
+    let Item::Enum(item) = item else { return None };
+    let all = Serde::of(&item.attrs);
+    let marked =
+        |variant: &&syn::Variant| variant.attrs.iter().any(|a| a.path().is_ident("default"));
+    let variant = item.variants.iter().find(marked)?;
+    Some(Serde::of(&variant.attrs).renamed(&all, &variant.ident.to_string()))
+}
+
+/// The crate in a path like `vit_backbone::Pooling`.
+fn qualifier(path: &syn::TypePath) -> Option<String> {
+    let segments = &path.path.segments;
+    let first = segments.first().filter(|_| segments.len() > 1)?;
+    Some(first.ident.to_string().replace('_', "-"))
 }
 
 /// Links of rustdoc become code, as their targets are no pages of the book.

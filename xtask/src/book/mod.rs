@@ -1,7 +1,7 @@
 //! `cargo xtask book`: the pages of the book that are made from the code, and the book itself.
 //!
-//! Pages about the program come from the program (`rs-peft reference PAGE`), which a test of `rs-peft` compares with what is committed; pages about files come from
-//! the types that read them, which [`check`] compares.
+//! Pages about the program come from the program (`rs-peft reference PAGE`), which a test of `rs-peft` writes and compares with what is committed; pages about files
+//! come from the types that read them, which [`check`] compares.
 
 mod html;
 mod keys;
@@ -15,12 +15,8 @@ use anyhow::{Context, bail};
 use crate::tidy::{Finding, tracked};
 use crate::workspace::{cargo, replace, root};
 
-/// Pages that the program prints, and their files below `docs/reference`.
-const PRINTED: [(&str, &str); 3] = [
-    ("commands", "commands.md"),
-    ("methods", "methods.md"),
-    ("models", "models.md"),
-];
+/// The test that compares what the program prints with the pages, or writes them.
+const PRINTED: &str = "printed_pages_are_as_committed";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -36,14 +32,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let root = root();
     if !args.check {
         write(&root)?;
-    } else {
-        for (page, file) in PRINTED {
-            let path = root.join("docs/reference").join(file);
-            if std::fs::read_to_string(&path).unwrap_or_default() != printed(page)? {
-                bail!("docs/reference/{file} is stale; run `cargo xtask book`");
-            }
-        }
     }
+    printed(args.check)?;
     let findings = check(&root, &tracked(&root)?)?;
     for finding in &findings {
         eprintln!("book: {finding}");
@@ -81,9 +71,6 @@ fn write(root: &Path) -> anyhow::Result<()> {
     for page in &keys::PAGES {
         update(&folder.join(page.file), &page.text(&sources)?)?;
     }
-    for (page, file) in PRINTED {
-        update(&folder.join(file), &printed(page)?)?;
-    }
     Ok(())
 }
 
@@ -94,17 +81,13 @@ fn update(path: &Path, text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A page as the program prints it; builds the program as its tests do.
-fn printed(page: &str) -> anyhow::Result<String> {
-    let output = cargo()
-        .args(["run", "--quiet", "-p", "rs-peft", "--", "reference", page])
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!(
-            "`rs-peft reference {page}` failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+/// Has the program print its pages; as a test does it, so that nothing is built twice.
+fn printed(only_check: bool) -> anyhow::Result<()> {
+    let mut test = cargo();
+    test.args(["test", "--quiet", "-p", "rs-peft", "--test", "book", "--"]);
+    test.args(["--exact", PRINTED]);
+    if !only_check {
+        test.env("UPDATE_BOOK", "1");
     }
-    String::from_utf8(output.stdout).context("the page is not UTF-8")
+    crate::workspace::check(&mut test)
 }

@@ -63,12 +63,18 @@ impl Sources {
         Ok(Self(sources))
     }
 
-    /// The struct or enum that `name` means in `file`, if it is one of the workspace.
+    /// The struct or enum that `name`, in a path behind the crate `qualifier`, means in `file`, if it is one of the workspace.
     ///
     /// # Errors
     /// When several types could be meant.
-    pub(super) fn find(&self, name: &str, file: &SourceFile) -> anyhow::Result<Option<Found<'_>>> {
-        let from = file.imports.get(name).map(String::as_str);
+    pub(super) fn find(
+        &self,
+        name: &str,
+        qualifier: Option<String>,
+        file: &SourceFile,
+    ) -> anyhow::Result<Option<Found<'_>>> {
+        let imported = file.imports.get(name).map(String::as_str);
+        let from = qualifier.as_deref().or(imported);
         let own = matches!(from, None | Some("crate" | "super" | "self"));
         let krate = match from {
             Some(other) if !own => other,
@@ -86,10 +92,15 @@ impl Sources {
             })
             .filter(|found| named(found.item).is_some_and(|(known, _)| known == name))
             .collect();
-        let nearest = |a: &Found<'_>| {
+        // What is read from files is preferred among types of one name.
+        let nearest = |found: &Found<'_>| {
+            let path = &found.file.path;
+            let read =
+                named(found.item).is_some_and(|(_, attributes)| derives_deserialize(attributes));
             (
-                a.file.path == file.path,
-                a.file.path.parent() == file.path.parent(),
+                *path == file.path,
+                path.parent() == file.path.parent(),
+                read,
             )
         };
         let best = in_crate.iter().map(&nearest).max();

@@ -1,7 +1,12 @@
 //! The book against the program: worked examples run as they are printed, and the pages that the program prints are as committed.
 //!
 //! `UPDATE_BOOK=1 cargo test -p rs-peft --test book` puts what the commands printed into the pages.
+#![allow(unreachable_pub, dead_code)] // The examples are read as they are, their `main` with them.
 
+#[path = "../../examples/own_adapter.rs"]
+mod own_adapter;
+#[path = "../../examples/own_dataset.rs"]
+mod own_dataset;
 mod page;
 mod run;
 
@@ -81,18 +86,10 @@ fn printed_pages_are_as_committed() {
     }
 }
 
-#[allow(unreachable_pub, dead_code)] // The examples are read as they are, their `main` with them.
-mod examples {
-    #[path = "../../../examples/own_adapter.rs"]
-    pub(crate) mod own_adapter;
-    #[path = "../../../examples/own_dataset.rs"]
-    pub(crate) mod own_dataset;
-}
-
 #[test]
 fn the_adapter_of_the_cookbook_runs_and_is_the_one_on_the_page() {
     // The only backward pass in this process: the pages run in processes of their own.
-    examples::own_adapter::main().unwrap();
+    own_adapter::main().unwrap();
     let page = std::fs::read_to_string(docs().join("cookbook/adapter.md")).unwrap();
     let code = page.split("```rust\n").nth(1).unwrap();
     let code = code.split("```\n\n```console").next().unwrap();
@@ -105,5 +102,5 @@ fn the_adapter_of_the_cookbook_runs_and_is_the_one_on_the_page() {
 
 #[test]
 fn the_data_set_of_the_cookbook_runs() {
-    examples::own_dataset::main().unwrap();
+    own_dataset::main().unwrap();
 }

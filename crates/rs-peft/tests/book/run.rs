@@ -99,22 +99,30 @@ fn until(printed: &str, page: &str) -> String {
         .collect()
 }
 
-/// What must be equal on every machine: the words. Numbers are one, as are gaps.
+/// What must be equal on every machine: the words. Numbers, hashes and scores that are not defined are one, as are gaps.
 fn shape(text: &str) -> Vec<String> {
+    let hash = |word: &str| word.len() >= 12 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let number = |letter: char| letter.is_ascii_digit() || ".,+−*".contains(letter);
     let mut shapes = Vec::new();
     for line in text.lines() {
-        let mut shape = String::new();
-        for letter in line.chars() {
-            let sort = match letter {
-                letter if letter.is_ascii_digit() || letter == '.' => '#',
-                letter if letter.is_whitespace() => ' ',
-                letter => letter,
+        let mut shape: Vec<String> = Vec::new();
+        for word in line.split_whitespace() {
+            let word = if hash(word.trim_end_matches(')')) || word == "-" {
+                "#".into()
+            } else {
+                let mut same = String::new();
+                for letter in word.chars() {
+                    match number(letter) {
+                        true if same.ends_with('#') => {}
+                        true => same.push('#'),
+                        false => same.push(letter),
+                    }
+                }
+                same
             };
-            if !("# ".contains(sort) && shape.ends_with(sort)) {
-                shape.push(sort);
-            }
+            shape.push(word);
         }
-        shapes.push(shape.trim_end().into());
+        shapes.push(shape.join(" "));
     }
     shapes
 }
@@ -139,6 +147,12 @@ fn replaced(page: &str, updated: &[((usize, usize), String)]) -> String {
 #[test]
 fn shapes_forget_numbers_and_gaps() {
     assert_eq!(shape("a  0.25\nb 12"), shape("a 0.5\nb      1"));
+    assert_eq!(shape("| **+2.0** |"), shape("| −1.0 |"));
+    assert_eq!(shape("a  -  12"), shape("a 0.25 3"));
+    assert_eq!(
+        shape("(sha256 00ff00ff00ff)"),
+        shape("(sha256 1234567890ab)")
+    );
     assert_ne!(shape("a 1"), shape("b 1"));
     assert_eq!(until("a\nb\nc\n", "x\n…\n"), "a\n…\n");
     let page = "1\n```text\nold\nolder\n```\n2\n";
