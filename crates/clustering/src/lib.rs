@@ -5,6 +5,7 @@
 //! - [`constrained`]: the same objective with a least number of rows per cluster, every assignment step solved exactly.
 //! - [`dbscan`], [`hdbscan`]: clusters by density, with noise.
 //! - [`scaler`], [`pca`]: standardisation and principal components.
+//! - [`silhouette`](fn@silhouette): how far apart clusters are.
 //! - [`rows`]: tables in memory, or in files that do not fit into it.
 //!
 //! Everything works in f32 and f64; sums over rows are formed in f64. Random numbers come from the caller's generator, and no result
@@ -24,10 +25,12 @@ mod random;
 pub mod rows;
 mod scalar;
 pub mod scaler;
+mod silhouette;
 mod vectors;
 
 pub use error::InputError;
 pub use scalar::Scalar;
+pub use silhouette::silhouette;
 
 /// The example of the README is compiled and run.
 #[cfg(doctest)]

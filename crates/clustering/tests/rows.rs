@@ -115,6 +115,39 @@ fn files_give_what_memory_gives() {
             .fit(&Matrix::new(&standardised, dim).unwrap(), None, &mut rng(6))
             .unwrap()
     );
+    // And projected.
+    let pca = pca.fit(file).unwrap();
+    let projected = pca.transform(&values).unwrap();
+    assert_eq!(
+        lloyd
+            .fit(&pca.over(file).unwrap(), None, &mut rng(7))
+            .unwrap(),
+        lloyd
+            .fit(&Matrix::new(&projected, 3).unwrap(), None, &mut rng(7))
+            .unwrap()
+    );
+}
+
+#[test]
+fn half_precision_is_read() {
+    let values = [0.5f32, -2.0, 65504.0, 1.0 / 3.0, 0.0, 6.0e-8];
+    let mut header = r#"{"rows":{"dtype":"F16","shape":[3,2],"data_offsets":[0,12]}}"#.to_owned();
+    while header.len() % 8 != 0 {
+        header.push(' ');
+    }
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    let halves = values.map(half::f16::from_f32);
+    bytes.extend(halves.iter().flat_map(|x| x.to_le_bytes()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "half.safetensors", &bytes);
+    let file = FileRows::<f32>::safetensors(&path, "rows").unwrap();
+    let mut read = [0.0f32; 6];
+    file.read(0, &mut read).unwrap();
+    assert_eq!(read, halves.map(|x| x.to_f32()));
+    // A row that is missing is noticed when the file is opened.
+    std::fs::write(&path, &bytes[..bytes.len() - 4]).unwrap();
+    assert!(FileRows::<f32>::safetensors(&path, "rows").is_err());
 }
 
 #[test]

@@ -44,10 +44,10 @@ pub use synthetic::{
 #[cfg(feature = "burn")]
 pub use tensors::{image_tensor, mask_tensor, to_tensors};
 pub use transform::{
-    BandStatistics, CenterCrop, Clip, ConvertUnit, DeriveBand, Dihedral, FillInvalid,
+    BandStatistics, BandSummary, CenterCrop, Clip, ConvertUnit, DeriveBand, Dihedral, FillInvalid,
     Interpolation, Normalise, PadTo, Percentiles, Pipeline, RandomCrop, RandomDihedral, RandomFlip,
     RandomResizedCrop, RandomRotate, RenderUint8, Resize, Rotate, SelectBands, StatisticsSource,
-    Step, Symmetry, TargetUnit, Term, compute_statistics,
+    Step, Summary, Symmetry, TargetUnit, Term, compute_statistics, summarise_bands,
 };
 pub use unit::InputUnit;
 

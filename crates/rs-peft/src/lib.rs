@@ -19,7 +19,10 @@ pub use backend::{BackendError, BackendKind, BackendTask, dispatch};
 pub use experiment::ExperimentError;
 pub use run::RunError;
 
-pub use {deflect, eval, heads, peft_lora, rs_datasets, stable_diffusion, training, vit_backbone};
+pub use {
+    clustering, deblora_calib, deflect, eval, heads, peft_lora, rs_datasets, stable_diffusion,
+    training, vit_backbone,
+};
 
 /// The example of the README is compiled and run.
 #[cfg(doctest)]

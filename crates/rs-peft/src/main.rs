@@ -14,7 +14,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed; the message says why and what to do
-  2  the command line cannot be: an unknown flag, value or combination";
+  2  the command line cannot be: an unknown flag, value or combination
+Where the reader of a pipe closes it, the program ends without a word, by the signal SIGPIPE.";
 
 /// Adapt pretrained vision models to remote-sensing imagery.
 #[derive(Parser)]
@@ -38,12 +39,18 @@ enum Command {
     Pretrain(cli::pretrain::Args),
     /// Write features of images, from published weights.
     Embed(Box<cli::embed::Args>),
-    /// Say what a checkpoint holds, without loading it.
+    /// Cluster the rows of a feature file.
+    Cluster(Box<cli::cluster::Args>),
+    /// Move the features of rare classes towards their de-biased centres, as debLoRA does.
+    Calibrate(Box<cli::calibrate::Args>),
+    /// Say what a checkpoint, an adapter, an image or a data set holds, without loading it.
     Inspect(cli::inspect::Args),
     /// Re-save a checkpoint with the description of its input, as experiments need it.
     Pack(cli::pack::Args),
     /// Fetch published weights by name and check their hash.
     Get(cli::get::Args),
+    /// Data sets: list, statistics, splits, long tails, stand-ins.
+    Data(Box<cli::data::Args>),
     /// Score a model, or result files that any program may have written.
     Eval(cli::eval::Args),
     /// Write the adapter of a model into its backbone.
@@ -65,6 +72,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // `rs-peft models | head -1` is no failure: without this, printing into a closed pipe would panic. Elsewhere than on Unix it does nothing.
+    sigpipe::reset();
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -90,9 +99,12 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Repro(args) => cli::repro::run(&args),
         Command::Pretrain(args) => cli::pretrain::run(&args),
         Command::Embed(args) => cli::embed::run(&args),
+        Command::Cluster(args) => cli::cluster::run(&args),
+        Command::Calibrate(args) => cli::calibrate::run(&args),
         Command::Inspect(args) => cli::inspect::run(&args),
         Command::Pack(args) => cli::pack::run(&args),
         Command::Get(args) => cli::get::run(&args),
+        Command::Data(args) => cli::data::run(&args),
         Command::Eval(args) => cli::eval::run(&args),
         Command::Merge(args) => cli::merge::run(&args),
         Command::Methods(args) => cli::methods::run(&args),

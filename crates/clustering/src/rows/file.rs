@@ -32,7 +32,7 @@ impl<T: Scalar> FileRows<T> {
         Self::open(path, header::npy)
     }
 
-    /// The tensor `name`, `[rows, dim]`, F32 or F64, of a safetensors file.
+    /// The tensor `name`, `[rows, dim]`, F16, F32 or F64, of a safetensors file.
     ///
     /// # Errors
     /// As [`FileRows::npy`].
@@ -137,6 +137,11 @@ impl<T: Scalar> RowSource<T> for FileRows<T> {
                 })?;
         }
         match self.table.stored {
+            Stored::F16 => {
+                for (value, b) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+                    *value = T::from_f64(half::f16::from_le_bytes([b[0], b[1]]).to_f64());
+                }
+            }
             Stored::F32 => {
                 for (value, b) in out.iter_mut().zip(bytes.chunks_exact(4)) {
                     *value = T::from_f64(f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]])));

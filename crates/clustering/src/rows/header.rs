@@ -5,6 +5,7 @@ use std::io::Read;
 /// How numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stored {
+    F16,
     F32,
     F64,
 }
@@ -12,6 +13,7 @@ pub(crate) enum Stored {
 impl Stored {
     pub(crate) fn bytes(self) -> usize {
         match self {
+            Self::F16 => 2,
             Self::F32 => 4,
             Self::F64 => 8,
         }
@@ -100,7 +102,7 @@ pub(crate) fn npy(file: &mut impl Read) -> Result<Table, String> {
     })
 }
 
-/// Reads the header of a safetensors file and finds the tensor `name`, which has two axes and is f32 or f64.
+/// Reads the header of a safetensors file and finds the tensor `name`, which has two axes and is f16, f32 or f64.
 pub(crate) fn safetensors(file: &mut impl Read, name: &str) -> Result<Table, String> {
     let mut fixed = [0u8; 8];
     read(file, &mut fixed)?;
@@ -126,9 +128,10 @@ pub(crate) fn safetensors(file: &mut impl Read, name: &str) -> Result<Table, Str
         ));
     };
     let stored = match info.dtype {
+        safetensors::Dtype::F16 => Stored::F16,
         safetensors::Dtype::F32 => Stored::F32,
         safetensors::Dtype::F64 => Stored::F64,
-        other => return Err(format!("`{name}` is {other:?}; F32 and F64 are read")),
+        other => return Err(format!("`{name}` is {other:?}; F16, F32 and F64 are read")),
     };
     let [rows, dim] = info.shape[..] else {
         return Err(format!(

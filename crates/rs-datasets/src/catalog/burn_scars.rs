@@ -82,14 +82,7 @@ impl BurnScars {
         let expected =
             "training/<scene>_merged.tif with <scene>.mask.tif, and validation/ likewise";
         Ok(Self {
-            info: DatasetInfo {
-                name: "hls_burn_scars".into(),
-                licence: "CC-BY-4.0".into(),
-                citation: "C. Phillips et al.: HLS Foundation Burnscars Dataset, 2023, doi:10.57967/hf/0956".into(),
-                source: "https://huggingface.co/datasets/ibm-nasa-geospatial/hls_burn_scars".into(),
-                task: Task::Segmentation,
-                expected: Some(804),
-            },
+            info: info(),
             chips: checked(&source, "hls_burn_scars", expected, chips)?,
             source,
             classes: BURN_SCARS_CLASSES.map(String::from).to_vec(),
@@ -120,7 +113,7 @@ impl BurnScars {
 }
 
 /// The six bands of the harmonised product, 30 m.
-fn harmonised() -> Result<Vec<Band>, DataError> {
+pub(super) fn harmonised() -> Result<Vec<Band>, DataError> {
     let bands = sensors::sentinel2(&BURN_SCARS_BANDS)?;
     let harmonised = |band: &Band| Band {
         sensor: "HLS".into(),
@@ -128,6 +121,20 @@ fn harmonised() -> Result<Vec<Band>, DataError> {
         ..band.clone()
     };
     Ok(bands.as_slice().iter().map(harmonised).collect())
+}
+
+/// Licence, citation, source.
+pub(super) fn info() -> DatasetInfo {
+    DatasetInfo {
+        name: "hls_burn_scars".into(),
+        licence: "CC-BY-4.0".into(),
+        citation:
+            "C. Phillips et al.: HLS Foundation Burnscars Dataset, 2023, doi:10.57967/hf/0956"
+                .into(),
+        source: "https://huggingface.co/datasets/ibm-nasa-geospatial/hls_burn_scars".into(),
+        task: Task::Segmentation,
+        expected: Some(804),
+    }
 }
 
 pixel_labels!(BurnScars);

@@ -32,14 +32,7 @@ impl EurosatMs {
         )?;
         let entries = known_classes(&source, "eurosat_ms", &EUROSAT_CLASSES, &["tif", "tiff"])?;
         Ok(Self(ClassifiedFiles {
-            info: DatasetInfo {
-                name: "eurosat_ms".into(),
-                licence: EUROSAT_LICENCE.into(),
-                citation: EUROSAT_CITATION.into(),
-                source: "https://zenodo.org/records/7711810 (EuroSAT_MS.zip), https://github.com/phelber/EuroSAT".into(),
-                task: Task::Classification,
-                expected: Some(27_000),
-            },
+            info: info(),
             source,
             classes: EUROSAT_CLASSES.map(String::from).to_vec(),
             bands: Arc::new(sensors::sentinel2(&sensors::EUROSAT_BAND_ORDER)?),
@@ -48,6 +41,18 @@ impl EurosatMs {
             entries,
         }))
     }
+}
+
+/// Licence, citation, source.
+pub(super) fn info() -> DatasetInfo {
+    DatasetInfo {
+                name: "eurosat_ms".into(),
+                licence: EUROSAT_LICENCE.into(),
+                citation: EUROSAT_CITATION.into(),
+                source: "https://zenodo.org/records/7711810 (EuroSAT_MS.zip), https://github.com/phelber/EuroSAT".into(),
+                task: Task::Classification,
+                expected: Some(27_000),
+            }
 }
 
 classified_files!(EurosatMs);

@@ -45,14 +45,7 @@ impl EurosatRgb {
         let source = open_first(root, &["EuroSAT_RGB.zip", "EuroSAT_RGB", "2750"], limits)?;
         let entries = known_classes(&source, "eurosat_rgb", &EUROSAT_CLASSES, &["jpg"])?;
         Ok(Self(ClassifiedFiles {
-            info: DatasetInfo {
-                name: "eurosat_rgb".into(),
-                licence: EUROSAT_LICENCE.into(),
-                citation: EUROSAT_CITATION.into(),
-                source: "https://zenodo.org/records/7711810 (EuroSAT_RGB.zip), https://github.com/phelber/EuroSAT".into(),
-                task: Task::Classification,
-                expected: Some(27_000),
-            },
+            info: info(),
             source,
             classes: EUROSAT_CLASSES.map(String::from).to_vec(),
             bands: Arc::new(sensors::sentinel2(&["B04", "B03", "B02"])?),
@@ -61,6 +54,18 @@ impl EurosatRgb {
             entries,
         }))
     }
+}
+
+/// Licence, citation, source.
+pub(super) fn info() -> DatasetInfo {
+    DatasetInfo {
+                name: "eurosat_rgb".into(),
+                licence: EUROSAT_LICENCE.into(),
+                citation: EUROSAT_CITATION.into(),
+                source: "https://zenodo.org/records/7711810 (EuroSAT_RGB.zip), https://github.com/phelber/EuroSAT".into(),
+                task: Task::Classification,
+                expected: Some(27_000),
+            }
 }
 
 classified_files!(EurosatRgb);

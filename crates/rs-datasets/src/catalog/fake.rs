@@ -12,6 +12,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::EUROSAT_CLASSES;
+pub use super::fake_by_name::write_by_name;
 pub use super::fake_geobench::{hdf5, write_geobench};
 pub use super::fake_pixels::{write_burn_scars, write_mados, write_sen1floods11};
 use crate::io::{Samples, each, write_atomically};

@@ -8,7 +8,7 @@ use super::files::{entry, open_first};
 use super::geobench_table::{GeoBenchName, GeoBenchSet};
 use crate::io::{Hdf5, Pickled, Source, bytes_literal};
 use crate::{
-    BandSet, DataError, Dataset, DatasetInfo, Image, Label, Mask, ReadLimits, Sample, Task,
+    BandSet, DataError, Dataset, DatasetInfo, Image, Label, Mask, ReadLimits, Sample,
 };
 
 /// Which band a stored name stands for.
@@ -116,17 +116,7 @@ impl GeoBench {
             });
         }
         Ok(Self {
-            info: DatasetInfo {
-                name: set.name.into(),
-                licence: set.licence.into(),
-                citation: format!(
-                    "{}; A. Lacoste et al.: GEO-Bench: Toward Foundation Models for Earth Monitoring, NeurIPS 2023",
-                    set.citation
-                ),
-                source: "https://huggingface.co/datasets/recursix/geo-bench-1.0".into(),
-                task: Task::Classification,
-                expected: None,
-            },
+            info: set.info(),
             source,
             classes: set.classes.iter().map(|&class| class.into()).collect(),
             bands: Arc::new(BandSet::new(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::geobench::BandNaming;
 use super::{EUROSAT_CLASSES, eurosat_rgb};
 use crate::sensors::{SENTINEL2_BANDS, SENTINEL2_MSI};
-use crate::{Band, InputUnit};
+use crate::{Band, DatasetInfo, InputUnit, Task};
 
 /// A set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +113,23 @@ fn sentinel2(name: &str) -> Band {
     // Every name above is one of the table, as a test makes sure.
     let (_, nm, gsd) = found.copied().unwrap_or(("", 0.0, 0.0));
     Band::optical(name, SENTINEL2_MSI, nm, gsd)
+}
+
+impl GeoBenchSet {
+    /// Licence, citation, source.
+    pub(super) fn info(&self) -> DatasetInfo {
+        DatasetInfo {
+            name: self.name.into(),
+            licence: self.licence.into(),
+            citation: format!(
+                "{}; A. Lacoste et al.: GEO-Bench: Toward Foundation Models for Earth Monitoring, NeurIPS 2023",
+                self.citation
+            ),
+            source: "https://huggingface.co/datasets/recursix/geo-bench-1.0".into(),
+            task: Task::Classification,
+            expected: None,
+        }
+    }
 }
 
 impl GeoBenchName {

@@ -102,16 +102,7 @@ impl Mados {
         }
         let expected = "Scene_<n>/{10,20,60}/Scene_<n>_L2R_rhorc_<nm>_<crop>.tif with Scene_<n>/10/Scene_<n>_L2R_cl_<crop>.tif";
         Ok(Self {
-            info: DatasetInfo {
-                name: "mados".into(),
-                licence: "CC-BY-4.0".into(),
-                citation: "K. Kikaki et al.: Detecting Marine pollutants and Sea Surface features with Deep learning in Sentinel-2 \
-                           imagery, ISPRS Journal 210, 2024"
-                    .into(),
-                source: "https://zenodo.org/records/10664073".into(),
-                task: Task::Segmentation,
-                expected: Some(2_803),
-            },
+            info: info(),
             chips: checked(&source, "mados", expected, chips)?,
             source,
             classes: MADOS_CLASSES.map(String::from).to_vec(),
@@ -215,6 +206,20 @@ fn parts(source: &Source, names: &[String]) -> Result<HashMap<String, String>, D
         }
     }
     Ok(parts)
+}
+
+/// Licence, citation, source.
+pub(super) fn info() -> DatasetInfo {
+    DatasetInfo {
+                name: "mados".into(),
+                licence: "CC-BY-4.0".into(),
+                citation: "K. Kikaki et al.: Detecting Marine pollutants and Sea Surface features with Deep learning in Sentinel-2 \
+                           imagery, ISPRS Journal 210, 2024"
+                    .into(),
+                source: "https://zenodo.org/records/10664073".into(),
+                task: Task::Segmentation,
+                expected: Some(2_803),
+            }
 }
 
 pixel_labels!(Mados);

@@ -47,6 +47,9 @@ pub enum ShipClasses {
     CargoTanker,
 }
 
+/// The classes of [`ShipClasses::CargoTankerOther`].
+pub(super) const CARGO_TANKER_OTHER: [&str; 3] = ["Cargo", "Tanker", "Other"];
+
 /// What is read of OpenSARShip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -89,7 +92,7 @@ impl OpenSarShip {
         let source = open_first(root, &["opensarship"], limits)?;
         let (classes, polarisations): (&[&str], &[&str]) = (
             match config.classes {
-                ShipClasses::CargoTankerOther => &["Cargo", "Tanker", "Other"],
+                ShipClasses::CargoTankerOther => &CARGO_TANKER_OTHER,
                 ShipClasses::CargoTanker => &["Cargo", "Tanker"],
             },
             match config.polarisation {
@@ -100,16 +103,7 @@ impl OpenSarShip {
         );
         let (chips, left_out) = read_table(&source, config, classes)?;
         let set = Self {
-            info: DatasetInfo {
-                name: "opensarship".into(),
-                licence: "for research use; contains modified Copernicus Sentinel data".into(),
-                citation: "L. Huang et al.: OpenSARShip: A Dataset Dedicated to Sentinel-1 Ship Interpretation, \
-                           IEEE JSTARS 11(1), 2018"
-                    .into(),
-                source: "https://opensar.sjtu.edu.cn".into(),
-                task: Task::Classification,
-                expected: None,
-            },
+            info: info(),
             source,
             config,
             classes: classes.iter().map(|&class| class.into()).collect(),
@@ -239,5 +233,20 @@ impl Dataset for OpenSarShip {
             id: chip.id.clone(),
             geo: None,
         })
+    }
+}
+
+/// Licence, citation, source.
+pub(super) fn info() -> DatasetInfo {
+    DatasetInfo {
+        name: "opensarship".into(),
+        licence: "for research use; contains modified Copernicus Sentinel data".into(),
+        citation:
+            "L. Huang et al.: OpenSARShip: A Dataset Dedicated to Sentinel-1 Ship Interpretation, \
+                           IEEE JSTARS 11(1), 2018"
+                .into(),
+        source: "https://opensar.sjtu.edu.cn".into(),
+        task: Task::Classification,
+        expected: None,
     }
 }

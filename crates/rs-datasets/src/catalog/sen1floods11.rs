@@ -77,16 +77,7 @@ impl Sen1Floods11 {
         });
         let expected = format!("<chip>{ending} with <chip>_LabelHand.tif");
         Ok(Self {
-            info: DatasetInfo {
-                name: "sen1floods11".into(),
-                licence: "terms of the publisher; contains modified Copernicus Sentinel data".into(),
-                citation: "D. Bonafilia et al.: Sen1Floods11: a georeferenced dataset to train and test deep learning flood \
-                           algorithms for Sentinel-1, CVPR Workshops 2020"
-                    .into(),
-                source: "https://github.com/cloudtostreet/Sen1Floods11".into(),
-                task: Task::Segmentation,
-                expected: Some(446),
-            },
+            info: info(),
             chips: checked(&source, "sen1floods11", &expected, chips.collect())?,
             source,
             sensor,
@@ -158,6 +149,20 @@ fn parts(source: &Source, names: &[String]) -> Result<HashMap<String, String>, D
         }
     }
     Ok(parts)
+}
+
+/// Licence, citation, source.
+pub(super) fn info() -> DatasetInfo {
+    DatasetInfo {
+                name: "sen1floods11".into(),
+                licence: "terms of the publisher; contains modified Copernicus Sentinel data".into(),
+                citation: "D. Bonafilia et al.: Sen1Floods11: a georeferenced dataset to train and test deep learning flood \
+                           algorithms for Sentinel-1, CVPR Workshops 2020"
+                    .into(),
+                source: "https://github.com/cloudtostreet/Sen1Floods11".into(),
+                task: Task::Segmentation,
+                expected: Some(446),
+            }
 }
 
 pixel_labels!(Sen1Floods11);

@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 
 use super::moments::Moments;
+use super::summary::{moments, valid_values};
 use super::{BandStatistics, Percentiles, Pipeline, StatisticsSource};
-use crate::{BandSet, DataError, Dataset, InputUnit, Sample, Split, random};
+use crate::{DataError, Dataset, Split};
 
 /// Bins of the histogram from which percentiles are read.
 const BINS: usize = 1 << 16;
@@ -30,11 +31,6 @@ pub fn compute_statistics(
         what: "band statistics".into(),
         detail,
     };
-    if pipeline.is_random() {
-        return Err(bad(
-            "the pipeline has a random step; give only the steps that choose bands and unit".into(),
-        ));
-    }
     if let Some((low, high)) = percentiles
         && !(0.0 <= low && low < high && high <= 100.0)
     {
@@ -43,39 +39,9 @@ pub fn compute_statistics(
         )));
     }
     let indices = split.indices(part, dataset)?;
-    let load = |index: usize| -> Result<Sample, DataError> {
-        let id = dataset.id(index);
-        let run = || pipeline.apply(dataset.load(index)?, &mut random::stream(&["statistics"]));
-        run().map_err(|source| DataError::InSample {
-            id: id.into(),
-            source: Box::new(source),
-        })
-    };
-    let first = load(
-        *indices
-            .first()
-            .ok_or_else(|| bad(format!("part `{part}` is empty")))?,
-    )?;
-    let (bands, unit) = (first.image.bands.clone(), first.image.unit);
-
-    // The pass in pieces, so that only the small moments of all images are held at once.
-    let moments: Vec<Vec<Moments>> = indices
-        .par_iter()
-        .map(|&index| {
-            let sample = load(index)?;
-            same(&sample, &bands, unit)?;
-            Ok((0..bands.len())
-                .map(|band| Moments::of(&valid_values(&sample, band)))
-                .collect())
-        })
-        .collect::<Result<_, DataError>>()?;
-    let mut total = vec![Moments::default(); bands.len()];
-    for image in &moments {
-        total
-            .iter_mut()
-            .zip(image)
-            .for_each(|(total, &image)| *total = total.merge(image));
-    }
+    let (pass, total) = moments(dataset, &indices, pipeline, &mut |_| ())?;
+    let total: Vec<Moments> = total.into_iter().map(|(moments, _)| moments).collect();
+    let bands = &pass.bands;
     let mut statistics = BandStatistics {
         bands: bands.names().into_iter().map(str::to_owned).collect(),
         mean: total
@@ -83,7 +49,7 @@ pub fn compute_statistics(
             .map(|m| if m.count > 0.0 { m.mean } else { f64::NAN })
             .collect(),
         std: total.iter().map(|m| (m.squares / m.count).sqrt()).collect(),
-        unit,
+        unit: pass.unit,
         source: StatisticsSource::Split {
             dataset: dataset.name().into(),
             split_sha256: split.sha256(),
@@ -98,7 +64,7 @@ pub fn compute_statistics(
             .try_fold(
                 || vec![vec![0u64; BINS]; bands.len()],
                 |mut histogram, &index| {
-                    let sample = load(index)?;
+                    let sample = pass.load(index)?;
                     for (band, bins) in histogram.iter_mut().enumerate() {
                         let (low, width) = bin(&total[band]);
                         valid_values(&sample, band).iter().for_each(|value| {
@@ -152,37 +118,4 @@ fn quantile(bins: &[u64], moments: &Moments, percent: f64) -> f64 {
         below += count;
     }
     moments.high
-}
-
-/// That a sample has the bands and the unit of the first one.
-fn same(sample: &Sample, bands: &BandSet, unit: InputUnit) -> Result<(), DataError> {
-    if *sample.image.bands == *bands && sample.image.unit == unit {
-        return Ok(());
-    }
-    Err(DataError::InSample {
-        id: sample.id.clone(),
-        source: Box::new(DataError::Shape {
-            expected: format!(
-                "the bands {} in {unit:?}, as in the first sample",
-                bands.names().join(", ")
-            ),
-            found: format!(
-                "{} in {:?}",
-                sample.image.bands.names().join(", "),
-                sample.image.unit
-            ),
-        }),
-    })
-}
-
-/// Values of one band where there is a measurement.
-fn valid_values(sample: &Sample, band: usize) -> Vec<f64> {
-    let masked = |pixel: usize| sample.valid.as_ref().is_some_and(|mask| !mask.valid[pixel]);
-    let plane = sample.image.band(band);
-    plane
-        .iter()
-        .enumerate()
-        .filter(|(p, v)| v.is_finite() && !masked(*p))
-        .map(|(_, &v)| f64::from(v))
-        .collect()
 }

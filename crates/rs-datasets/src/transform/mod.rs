@@ -18,6 +18,7 @@ mod render;
 mod resize;
 mod rotate;
 mod statistics;
+mod summary;
 mod units;
 
 pub use bands::{DeriveBand, SelectBands, Term};
@@ -33,4 +34,5 @@ pub use render::RenderUint8;
 pub use resize::Resize;
 pub use rotate::{RandomRotate, Rotate};
 pub use statistics::{BandStatistics, Percentiles, StatisticsSource};
+pub use summary::{BandSummary, Summary, summarise_bands};
 pub use units::{ConvertUnit, TargetUnit};

@@ -1,12 +1,15 @@
-//! One file per command.
+//! One file or folder per command.
 
 pub(crate) mod adapt;
+pub(crate) mod calibrate;
+pub(crate) mod cluster;
+pub(crate) mod data;
 pub(crate) mod embed;
 pub(crate) mod eval;
 mod feature_file;
+mod feature_table;
 pub(crate) mod get;
 pub(crate) mod inspect;
-mod inspect_diffusion;
 pub(crate) mod merge;
 pub(crate) mod methods;
 pub(crate) mod models;
@@ -17,9 +20,11 @@ pub(crate) mod provenance;
 pub(crate) mod reference;
 mod report;
 pub(crate) mod repro;
+mod row_labels;
 pub(crate) mod sample;
 pub(crate) mod scene;
 mod scores;
+mod tensor_table;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -39,6 +44,21 @@ pub(crate) fn root(given: Option<&Path>) -> anyhow::Result<PathBuf> {
                 here.display()
             )
         })
+}
+
+/// A command line that cannot be, whatever the files hold: exit code 2.
+pub(crate) fn usage(
+    what: impl Into<String>,
+    found: impl ToString,
+    expected: impl Into<String>,
+) -> anyhow::Error {
+    let (what, found, expected) = (what.into(), found.to_string(), expected.into());
+    rs_peft::adapt::AdaptError::Usage {
+        what,
+        found,
+        expected,
+    }
+    .into()
 }
 
 /// A clock that starts now.

@@ -28,3 +28,15 @@ pub use tiles::DotaTiles;
 pub use whole::Dota;
 pub use windows::windows;
 pub use write::write_dota_layout;
+
+use crate::{BandSet, DataError, DatasetInfo, Task};
+
+/// Terms, classes and bands of version 1.0, under one of the registry's names.
+pub(super) fn facts(
+    name: &str,
+    task: Task,
+) -> Result<(DatasetInfo, Vec<&'static str>, BandSet), DataError> {
+    let config = DotaConfig::default();
+    let classes = config.version.classes().to_vec();
+    Ok((whole::info(name, task, &config), classes, cache::bands()?))
+}

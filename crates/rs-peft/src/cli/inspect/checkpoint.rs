@@ -1,34 +1,18 @@
-//! `rs-peft inspect`: what a checkpoint holds, without loading it.
+//! `rs-peft inspect` of a checkpoint.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use rs_peft::vit_backbone::{Family, Recognition, recognise};
 
-use super::inspect_diffusion;
-
-/// Arguments of `inspect`.
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Checkpoint: safetensors, .pth, or a directory of transformers or diffusers.
-    file: PathBuf,
-    /// List the tensors of every block, not of the first alone.
-    #[arg(long)]
-    all: bool,
-    /// Print everything as JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    if inspect_diffusion::is_directory(&args.file) {
-        return inspect_diffusion::run(&args.file, args.json);
-    }
+pub(super) fn run(path: &Path, all: bool, json: bool) -> anyhow::Result<()> {
     // A file that fits no family is an error whose message says what was seen and which families are near.
-    let found = recognise(&args.file)?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&found)?);
+    let found = recognise(path)?;
+    if json {
+        let mut value = serde_json::to_value(&found)?;
+        value["kind"] = "checkpoint".into();
+        println!("{}", serde_json::to_string_pretty(&value)?);
     } else {
-        print!("{}", describe(&found, args.all));
+        print!("{}", describe(&found, all));
     }
     Ok(())
 }

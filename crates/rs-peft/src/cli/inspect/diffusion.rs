@@ -16,7 +16,9 @@ pub(super) fn run(path: &Path, json: bool) -> anyhow::Result<()> {
     };
     let found = inspect(path, &options)?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&found)?);
+        let mut value = serde_json::to_value(&found)?;
+        value["kind"] = "diffusion".into();
+        println!("{}", serde_json::to_string_pretty(&value)?);
     } else {
         print!("{}", describe(&found)?);
     }
