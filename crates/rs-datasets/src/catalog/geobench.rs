@@ -7,9 +7,7 @@ use std::sync::Arc;
 use super::files::{entry, open_first};
 use super::geobench_table::{GeoBenchName, GeoBenchSet};
 use crate::io::{Hdf5, Pickled, Source, bytes_literal};
-use crate::{
-    BandSet, DataError, Dataset, DatasetInfo, Image, Label, Mask, ReadLimits, Sample,
-};
+use crate::{BandSet, DataError, Dataset, DatasetInfo, Image, Label, Mask, ReadLimits, Sample};
 
 /// Which band a stored name stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -73,6 +73,28 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         "--per-class {}: at most {MOST_PER_CLASS}",
         args.per_class
     );
+    // Whole or not at all: written under another name beside its place. Dropped, it is removed.
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    create(parent)?;
+    let fresh = tempfile::Builder::new()
+        .prefix(".sample-")
+        .tempdir_in(parent)
+        .with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+    // The temporary folder itself is private to its owner.
+    let staged = fresh.path().join("new");
+    write(args, &staged)?;
+    std::fs::rename(&staged, folder)
+        .with_context(|| format!("cannot write {}", folder.display()))?;
+    for name in names(folder)? {
+        println!("{}", folder.join(name).display());
+    }
+    Ok(())
+}
+
+fn write(args: &Args, folder: &Path) -> anyhow::Result<()> {
     match args.kind {
         Kind::Chips => sample::write_chips(folder, args.per_class, args.seed)?,
         Kind::Multispectral => sample::write_multispectral(folder, args.per_class, args.seed)?,
@@ -91,9 +113,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
             place_backbone(folder)?;
             write_atomically(&experiments.join("defaults.toml"), DEFAULTS.as_bytes())?;
         }
-    }
-    for name in names(folder)? {
-        println!("{}", folder.join(name).display());
     }
     Ok(())
 }

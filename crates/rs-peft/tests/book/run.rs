@@ -59,12 +59,12 @@ fn command(shown: &str, line: &str, here: &Path) -> String {
     let mut words = line.split_whitespace();
     assert_eq!(words.next(), Some("rs-peft"), "{shown}: `{line}`");
     assert!(
-        !line.contains(['"', '\'', '|', '$', '*']),
+        !line.contains(['"', '\'', '|', '$']),
         "{shown}: `{line}` needs a shell"
     );
     let start = std::time::Instant::now();
     let output = Command::new(env!("CARGO_BIN_EXE_rs-peft"))
-        .args(words)
+        .args(words.flat_map(|word| files(word, here)))
         .current_dir(here)
         .output()
         .unwrap();
@@ -84,6 +84,34 @@ fn command(shown: &str, line: &str, here: &Path) -> String {
         }
         None => text,
     }
+}
+
+/// What a shell makes of `*` in a path: the files that are there, sorted.
+fn files(word: &str, here: &Path) -> Vec<String> {
+    let mut found = vec![String::new()];
+    for part in word.split('/') {
+        let mut next = Vec::new();
+        for folder in &found {
+            let Some((before, after)) = part.split_once('*') else {
+                next.push(format!("{folder}{part}/"));
+                continue;
+            };
+            let entries = std::fs::read_dir(here.join(folder)).unwrap();
+            for entry in entries {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                if name.starts_with(before) && name.ends_with(after) {
+                    next.push(format!("{folder}{name}/"));
+                }
+            }
+        }
+        next.sort();
+        found = next;
+    }
+    assert!(!found.is_empty(), "`{word}` is no file");
+    found
+        .iter()
+        .map(|path| path[..path.len() - 1].to_owned())
+        .collect()
 }
 
 /// As many lines as the page shows, where it does not show all.
