@@ -3,7 +3,7 @@
 use rs_datasets::catalog::{self, sample};
 use rs_datasets::io::{SceneFile, SceneLimits};
 use rs_datasets::synthetic::{LANDSCAPE_CLASSES, Landscape};
-use rs_datasets::{Dataset, InputUnit, Label, ReadLimits, Split};
+use rs_datasets::{InputUnit, Label, ReadLimits, Split};
 
 #[test]
 fn chips_and_multispectral_chips_are_a_folder_in_parts() {
