@@ -64,6 +64,7 @@ pub fn step<B: AutodiffBackend>(
     }
 }
 
+/// A small model, untrained; the adapter draws its features to a target.
 pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     type B = Autodiff<Flex>;
     let device = Default::default();

@@ -100,6 +100,7 @@ impl Dataset for LakesAndTowns {
     }
 }
 
+/// Writes some chips, opens them and looks at each.
 pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     sample::write_chips(folder.path(), 4, 0)?;

@@ -1,12 +1,14 @@
 //! Pages that list the keys of a file, made from the types that read it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::Context;
 use quote::ToTokens;
 use syn::{Field, Fields, GenericArgument, Item, PathArguments, Type};
 
-use super::source::{Found, Serde, SourceFile, Sources, derives_deserialize, documentation, named};
+use super::source::{
+    Found, Serde, SourceFile, Sources, derives, derives_deserialize, documentation, named,
+};
 
 /// A page, and the type with whose section it begins.
 pub(super) struct KeysPage {
@@ -66,6 +68,8 @@ impl KeysPage {
                 sources,
                 file: found.file,
                 used: Vec::new(),
+                each_default: false,
+                defaults: BTreeMap::new(),
             };
             page.push_str(&format!(
                 "\n## {name}\n\n{}\n",
@@ -86,6 +90,10 @@ struct Section<'a> {
     file: &'a SourceFile,
     /// Types that its fields name.
     used: Vec<Found<'a>>,
+    /// Keys that are not there get the defaults of their own types.
+    each_default: bool,
+    /// What the type's own default gives its fields, as Rust has it.
+    defaults: BTreeMap<String, String>,
 }
 
 impl<'a> Section<'a> {
@@ -93,6 +101,10 @@ impl<'a> Section<'a> {
         match item {
             Item::Struct(item) => {
                 let all = Serde::of(&item.attrs);
+                if all.has("default") {
+                    self.each_default = derives(&item.attrs, "Default");
+                    self.defaults = self.file.defaults_of(&item.ident.to_string());
+                }
                 match &item.fields {
                     Fields::Named(fields) => self.table(fields.named.iter(), &all),
                     fields => {
@@ -127,7 +139,7 @@ impl<'a> Section<'a> {
                 .or(name)
                 .unwrap_or_default();
             let value = self.value(&field.ty)?;
-            let absent = self.absent(&serde, all, &field.ty)?;
+            let absent = self.absent(&name, &serde, all, &field.ty)?;
             let what = cell(&documentation(&field.attrs));
             match serde.has("flatten") {
                 true => rows.push_str(&format!("| | the keys of {value} | | {what} |\n")),
@@ -252,6 +264,24 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// A value of a default as a file would have it: a literal, a list of them, or a variant.
+    fn written(&self, value: &str) -> anyhow::Result<Option<String>> {
+        let parts: Vec<&str> = value.split_whitespace().collect();
+        if let [name, "::", variant, ..] = parts.as_slice() {
+            let Some(found) = self.sources.find(name, None, self.file)? else {
+                return Ok(None);
+            };
+            let named = match *variant {
+                "default" => default_variant(found.item),
+                variant => variant_name(found.item, variant),
+            };
+            return Ok(named.map(|name| as_value(found.item, &name)));
+        }
+        let literal = value.parse::<f64>().is_ok() || ["true", "false"].contains(&value);
+        let list = value.starts_with('[') && !value.contains(['.', '"', '!']);
+        Ok((literal || list).then(|| format!("`{}`", value.replace(" ,", ","))))
+    }
+
     /// The other page that begins with the type.
     fn elsewhere(&self, name: &str) -> Option<&'static str> {
         let page = PAGES.iter().find(|page| page.root == name)?;
@@ -259,17 +289,20 @@ impl<'a> Section<'a> {
     }
 
     /// What counts where the key is not there; empty where it must be.
-    fn absent(&self, serde: &Serde, all: &Serde, ty: &Type) -> anyhow::Result<String> {
+    fn absent(&self, name: &str, serde: &Serde, all: &Serde, ty: &Type) -> anyhow::Result<String> {
         let written = ty.to_token_stream().to_string();
         let optional = written.starts_with("Option");
         if let Some(function) = serde.text("default") {
             let value = self.file.value_of(function);
             return Ok(value.map_or("see its type".into(), |value| format!("`{value}`")));
         }
+        if let Some(value) = self.defaults.get(name).filter(|value| *value != "None") {
+            return Ok(self.written(value)?.unwrap_or(KIND.into()));
+        }
         if optional {
             return Ok("none".into());
         }
-        if !serde.has("default") {
+        if !serde.has("default") && !self.each_default {
             return Ok(if all.has("default") { KIND } else { "" }.into());
         }
         Ok(match written.as_str() {
@@ -280,7 +313,7 @@ impl<'a> Section<'a> {
             map if map.starts_with("BTreeMap") => "`{}`".into(),
             name => match self.sources.find(name, None, self.file)? {
                 Some(found) => default_variant(found.item)
-                    .map_or(KIND.into(), |value| format!("`\"{value}\"`")),
+                    .map_or(KIND.into(), |name| as_value(found.item, &name)),
                 None => KIND.into(),
             },
         })
@@ -298,6 +331,23 @@ fn default_variant(item: &Item) -> Option<String> {
         |variant: &&syn::Variant| variant.attrs.iter().any(|a| a.path().is_ident("default"));
     let variant = item.variants.iter().find(marked)?;
     Some(Serde::of(&variant.attrs).renamed(&all, &variant.ident.to_string()))
+}
+
+/// The name of a variant in files.
+fn variant_name(item: &Item, variant: &str) -> Option<String> {
+    let Item::Enum(item) = item else { return None };
+    let found = item.variants.iter().find(|v| v.ident == variant)?;
+    Some(Serde::of(&found.attrs).renamed(&Serde::of(&item.attrs), variant))
+}
+
+/// A variant as a value.
+fn as_value(item: &Item, name: &str) -> String {
+    let tag =
+        named(item).and_then(|(_, attributes)| Serde::of(attributes).text("tag").map(String::from));
+    match tag {
+        Some(tag) => format!("`{{ {tag} = \"{name}\" }}`"),
+        None => format!("`\"{name}\"`"),
+    }
 }
 
 /// The crate in a path like `vit_backbone::Pooling`.

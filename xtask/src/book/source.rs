@@ -142,6 +142,35 @@ impl SourceFile {
     }
 }
 
+impl SourceFile {
+    /// What `impl Default` of this file gives the fields of the struct `name`, where it is a plain list.
+    pub(super) fn defaults_of(&self, name: &str) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for item in &self.items {
+            let Item::Impl(item) = item else { continue };
+            let default = item
+                .trait_
+                .as_ref()
+                .is_some_and(|(_, path, _)| path.is_ident("Default"));
+            if !default || item.self_ty.to_token_stream().to_string() != name {
+                continue;
+            }
+            for part in &item.items {
+                if let syn::ImplItem::Fn(function) = part
+                    && let [syn::Stmt::Expr(syn::Expr::Struct(value), None)] =
+                        function.block.stmts.as_slice()
+                {
+                    for field in &value.fields {
+                        let key = field.member.to_token_stream().to_string();
+                        found.insert(key, field.expr.to_token_stream().to_string());
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
 /// Name and attributes of a struct or enum.
 pub(super) fn named(item: &Item) -> Option<(String, &[Attribute])> {
     match item {
@@ -247,10 +276,15 @@ fn snake(name: &str) -> String {
 
 /// Whether the type reads itself by serde's derive.
 pub(super) fn derives_deserialize(attributes: &[Attribute]) -> bool {
+    derives(attributes, "Deserialize")
+}
+
+/// Whether `trait_name` is derived.
+pub(super) fn derives(attributes: &[Attribute], trait_name: &str) -> bool {
     attributes
         .iter()
         .filter(|a| a.path().is_ident("derive"))
-        .any(|a| a.to_token_stream().to_string().contains("Deserialize"))
+        .any(|a| a.to_token_stream().to_string().contains(trait_name))
 }
 
 #[cfg(test)]
