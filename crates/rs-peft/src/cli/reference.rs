@@ -37,8 +37,7 @@ pub(crate) fn run(args: &Args, program: clap::Command) -> anyhow::Result<()> {
 }
 
 fn commands(program: clap::Command) -> anyhow::Result<String> {
-    // As narrow as a page is.
-    let mut program = program.term_width(100).disable_help_subcommand(true);
+    let mut program = program.disable_help_subcommand(true);
     program.build();
     let mut page = String::from(
         "# Commands\n\nWhat `--help` says, command by command. Made by `cargo xtask book`.\n",
