@@ -173,7 +173,7 @@ mod tests {
         };
         assert!(mean(0) < 0.5 * mean(1), "{} and {}", mean(0), mean(1));
         let again = Landscape::new(384, 1).unwrap();
-        assert_eq!(again.image.data, scene.image.data());
+        assert_eq!(again.image.data, scene.image.data);
         assert_ne!(Landscape::new(384, 2).unwrap().classes, scene.classes);
         assert!(Landscape::new(64, 1).is_err());
     }
