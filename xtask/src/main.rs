@@ -5,6 +5,7 @@
 
 mod backends;
 mod bench;
+mod book;
 mod ci;
 mod golden;
 mod repro;
@@ -32,6 +33,8 @@ enum Command {
     Backends(backends::Args),
     /// Time every case beside its peer, in turns.
     Bench(bench::Args),
+    /// Write the pages of the book that are made from the code; with --html the book.
+    Book(book::Args),
     /// Check the repository's own invariants.
     Tidy,
     /// Everything CI runs: format, clippy, docs, tidy, tests.
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Command::Golden(args) => golden::run(&args),
         Command::Backends(args) => backends::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Book(args) => book::run(&args),
         Command::Tidy => tidy::run(),
         Command::Ci => ci::run(),
     }

@@ -61,6 +61,11 @@ enum Command {
     Methods(cli::methods::Args),
     /// List the published backbones that are known.
     Models(cli::models::Args),
+    /// Write synthetic images, labels or the backbone to a folder, to try the other commands on.
+    Sample(cli::sample::Args),
+    /// Print a page of the book.
+    #[command(hide = true)]
+    Reference(cli::reference::Args),
     /// Print completions for a shell.
     Completions {
         /// bash, elvish, fish, powershell or zsh.
@@ -107,6 +112,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Merge(args) => cli::merge::run(&args),
         Command::Methods(args) => cli::methods::run(&args),
         Command::Models(args) => cli::models::run(&args),
+        Command::Sample(args) => cli::sample::run(&args),
+        Command::Reference(args) => cli::reference::run(&args, Cli::command()),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             clap_complete::generate(shell, &mut command, "rs-peft", &mut std::io::stdout());

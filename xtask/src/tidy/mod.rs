@@ -6,6 +6,8 @@ mod pages;
 
 use anyhow::bail;
 
+pub(crate) use files::tracked;
+
 use crate::workspace::root;
 
 /// One broken rule: the place and what to do.
@@ -13,11 +15,12 @@ pub(crate) type Finding = String;
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let root = root();
-    let tracked = files::tracked(&root)?;
+    let tracked = tracked(&root)?;
     let mut findings = Vec::new();
     findings.extend(dependencies::check(&root)?);
     findings.extend(files::check(&root, &tracked)?);
     findings.extend(pages::check(&root)?);
+    findings.extend(crate::book::check(&root, &tracked)?);
     if findings.is_empty() {
         eprintln!("tidy: {} files, no finding", tracked.len());
         return Ok(());

@@ -29,6 +29,8 @@ mod opensarship;
 mod opensarship_table;
 mod own;
 mod registry;
+pub mod sample;
+mod sample_areas;
 mod scene;
 mod scene_config;
 mod scene_labels;

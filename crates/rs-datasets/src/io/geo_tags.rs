@@ -6,7 +6,8 @@
 use tiff_reader::{Ifd, Tag, TagValue};
 
 use super::georeference::{
-    KEY_DIRECTORY, KEY_RASTER_TYPE, PIXEL_SCALE, TIEPOINT, TRANSFORMATION, keys_of,
+    KEY_DIRECTORY, KEY_MODEL_TYPE, KEY_PROJECTED, KEY_RASTER_TYPE, PIXEL_SCALE, TIEPOINT,
+    TRANSFORMATION, keys_of,
 };
 
 /// Tags `GeoDoubleParams` and `GeoAsciiParams`, the numbers and the text of keys.
@@ -35,6 +36,29 @@ impl GeoTags {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Tags of a projected reference system that EPSG has a code for, with corners of pixels as GDAL counts them and the grid `transform`
+    /// (GDAL's order).
+    pub fn projected(epsg: u16, transform: [f64; 6]) -> Self {
+        // Version 1.1.0 and three keys: projected, corners, the code.
+        const PROJECTED: u16 = 1;
+        let directory = [1, 1, 0, 3].into_iter().chain([
+            KEY_MODEL_TYPE,
+            0,
+            1,
+            PROJECTED,
+            KEY_RASTER_TYPE,
+            0,
+            1,
+            1,
+            KEY_PROJECTED,
+            0,
+            1,
+            epsg,
+        ]);
+        let tag = Tag::new(KEY_DIRECTORY, TagValue::Short(directory.collect()));
+        Self(vec![tag]).with_transform(transform)
     }
 
     /// The same reference system with another grid: `transform` maps (column, row) of pixel corners to ground coordinates, in GDAL's

@@ -16,12 +16,14 @@ pub(super) const TRANSFORMATION: u16 = 34264;
 /// Tag `GeoKeyDirectory`.
 pub(super) const KEY_DIRECTORY: u16 = 34735;
 
+/// Key: projected (1), geographic (2) or geocentric (3).
+pub(super) const KEY_MODEL_TYPE: u16 = 1024;
 /// Key: whether a raster coordinate names a pixel's corner (1) or its centre (2).
 pub(super) const KEY_RASTER_TYPE: u16 = 1025;
 /// Key: EPSG code of a geographic system.
 const KEY_GEODETIC: u16 = 2048;
 /// Key: EPSG code of a projected system.
-const KEY_PROJECTED: u16 = 3072;
+pub(super) const KEY_PROJECTED: u16 = 3072;
 /// Value of a key that says "defined by the user, not by a code".
 const USER_DEFINED: u16 = 32767;
 

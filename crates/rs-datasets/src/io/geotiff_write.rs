@@ -31,7 +31,7 @@ pub struct GeoTiffSpec {
     pub width: usize,
     /// Number of bands; each is stored in tiles of its own.
     pub bands: usize,
-    /// `u8` or `f32`.
+    /// `u8`, `u16` or `f32`.
     pub dtype: Dtype,
     /// Colours of the values 0, 1, ... of one band of `u8`.
     pub palette: Option<Vec<[u8; 3]>>,
@@ -64,9 +64,9 @@ impl GeoTiffSpec {
                 detail,
             })
         };
-        if ![Dtype::U8, Dtype::F32].contains(&self.dtype) {
+        if ![Dtype::U8, Dtype::U16, Dtype::F32].contains(&self.dtype) {
             return bad(format!(
-                "samples of {}; expected uint8 or float32",
+                "samples of {}; expected uint8, uint16 or float32",
                 self.dtype
             ));
         }
@@ -112,6 +112,7 @@ impl GeoTiffSpec {
             .samples_per_pixel(self.bands as u16);
         let builder = match self.dtype {
             Dtype::F32 => builder.sample_type::<f32>(),
+            Dtype::U16 => builder.sample_type::<u16>(),
             _ => builder.sample_type::<u8>(),
         };
         let mut builder = builder
@@ -218,6 +219,7 @@ pub fn encode_tile(spec: &GeoTiffSpec, samples: &Samples) -> Result<EncodedTile,
     };
     let bytes = match samples {
         Samples::U8(values) => compress_block(values, options, 0),
+        Samples::U16(values) => compress_block(values, options, 0),
         Samples::F32(values) => compress_block(values, options, 0),
         _ => return Err(wrong()),
     };

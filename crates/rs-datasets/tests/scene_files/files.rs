@@ -63,6 +63,7 @@ pub(crate) fn write(path: &Path, spec: &GeoTiffSpec) {
                 .map(|i| value(band, row * TILE + i / TILE, column * TILE + i % TILE));
             let samples = match spec.dtype {
                 Dtype::U8 => Samples::U8(values.map(|value| value as u8).collect()),
+                Dtype::U16 => Samples::U16(values.map(|value| value as u16).collect()),
                 _ => Samples::F32(values.collect()),
             };
             let tile = encode_tile(spec, &samples).unwrap();

@@ -64,6 +64,7 @@ fn bands_types_and_odd_extents_survive() {
         (256, 256, 1, Dtype::F32),
         (300, 700, 3, Dtype::F32),
         (513, 255, 2, Dtype::U8),
+        (300, 257, 2, Dtype::U16),
     ] {
         let mut spec = spec(height, width, bands, dtype, GeoTags::default());
         spec.nodata = Some(f64::from(value(0, 0, 0)));
@@ -112,7 +113,7 @@ fn what_contradicts_itself_is_refused_and_nothing_is_left() {
     let path = folder.path().join("map.tif");
     let good = spec(300, 300, 1, Dtype::F32, GeoTags::default());
     let mut bad = good.clone();
-    bad.dtype = Dtype::U16;
+    bad.dtype = Dtype::I16;
     assert!(GeoTiffWriter::create(&path, &bad).is_err());
     bad = good.clone();
     bad.palette = Some(vec![[0; 3]]);

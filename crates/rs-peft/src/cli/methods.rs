@@ -61,14 +61,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let config = config(&args.backbone)?;
     let base = config.parameter_count();
-    let mut rows = Vec::new();
-    for name in METHODS {
-        let method = default_method(name)?;
-        let count = count(&method, &config);
-        let what = FORMULAS.iter().find(|(known, _)| *known == name);
-        let what = what.map_or("", |(_, what)| what);
-        rows.push((name, method, what, count));
-    }
+    let rows = rows(&config)?;
     if args.json {
         let rows: Vec<_> = rows
             .iter()
@@ -102,6 +95,46 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Name, default settings, what is trained, and how many parameters that is or why it cannot be.
+type Row = (&'static str, Method, &'static str, Result<usize, String>);
+
+fn rows(config: &VitConfig) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for name in METHODS {
+        let method = default_method(name)?;
+        let count = count(&method, config);
+        let what = FORMULAS.iter().find(|(known, _)| *known == name);
+        let what = what.map_or("", |(_, what)| what);
+        rows.push((name, method, what, count));
+    }
+    Ok(rows)
+}
+
+/// The page of the book: every method, counted on two backbones.
+pub(crate) fn page() -> anyhow::Result<String> {
+    const PUBLISHED: &str = "mae_vit_base";
+    let (small, large) = (config("shipped")?, config(PUBLISHED)?);
+    let mut text = format!(
+        "# Methods\n\nWhat `rs-peft methods` lists, with the settings that `rs-peft adapt --method NAME` starts from. Parameters are counted outside the head, on the shipped backbone ({} \
+         parameters) and on `{PUBLISHED}` ({}). In the formulas d is the width of the backbone, m that of its MLP, L its depth, r a rank, w a width of bottlenecks.\n\n\
+         | method | trains | shipped | `{PUBLISHED}` |\n|---|---|---:|---:|\n",
+        small.parameter_count(),
+        large.parameter_count()
+    );
+    let mut settings = String::new();
+    for ((name, method, what, count), (.., other)) in rows(&small)?.into_iter().zip(rows(&large)?) {
+        let shown = |count: Result<usize, String>| count.map_or("-".into(), |n| n.to_string());
+        text.push_str(&format!(
+            "| `{name}` | {what} | {} | {} |\n",
+            shown(count),
+            shown(other)
+        ));
+        let value = toml::to_string(&method)?;
+        settings.push_str(&format!("\n### {name}\n\n```toml\n[method]\n{value}```\n"));
+    }
+    Ok(format!("{text}\n## Settings\n{settings}"))
 }
 
 /// How many parameters a method trains in its default settings, or why it cannot be used.

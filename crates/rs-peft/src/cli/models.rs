@@ -53,3 +53,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// The page of the book: every model, family by family.
+pub(crate) fn page() -> String {
+    let mut text = String::from(
+        "# Models\n\nWhat `rs-peft models` lists; sources, hashes and measured errors are in [the zoo](../zoo.md).\n\n\
+         | model | family | parameters | image | patch | bands | licence |\n|---|---|---:|---:|---:|---:|---|\n",
+    );
+    for preset in presets() {
+        let config = preset.config();
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {} | {} | {} | {} |\n",
+            preset.name,
+            preset.family.name(),
+            config.parameter_count(),
+            config.image_size,
+            config.patch_size,
+            preset.bands.len(),
+            preset.licence
+        ));
+    }
+    text
+}
