@@ -4,7 +4,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorPrimitive};
+use burn::tensor::{DType, FloatDType, Tensor, TensorPrimitive};
 
 pub(crate) fn linear<B: Backend, const D: usize>(
     x: Tensor<B, D>,
@@ -26,6 +26,13 @@ pub(crate) fn layer_norm<B: Backend, const D: usize>(
     bias: Option<Tensor<B, 1>>,
     epsilon: f64,
 ) -> Tensor<B, D> {
+    let dtype = x.dtype();
+    if is_half(dtype) {
+        // The square of a large activation is beyond half precision: statistics are taken in single precision, as PyTorch does.
+        let bias = bias.map(|bias| bias.cast(FloatDType::F32));
+        let (x, gain) = (x.cast(FloatDType::F32), gain.cast(FloatDType::F32));
+        return crate::layer_norm(x, gain, bias, epsilon).cast(dtype);
+    }
     let float = |t: TensorPrimitive<B>| t.tensor();
     Tensor::from_primitive(TensorPrimitive::Float(B::layer_norm(
         float(x.into_primitive()),
@@ -58,11 +65,21 @@ pub(crate) fn attention<B: Backend>(qkv: Tensor<B, 3>, heads: usize) -> Tensor<B
         .reshape([batch, tokens, 3 * heads, head_dim])
         .swap_dims(1, 2);
     let [q, k, v] = [0, 1, 2].map(|part| all.clone().narrow(1, part * heads, heads));
-    let scores = q
-        .matmul(k.swap_dims(2, 3))
-        .mul_scalar((head_dim as f64).powf(-0.5));
-    softmax(scores, 3)
+    let (scale, dtype) = ((head_dim as f64).powf(-0.5), q.dtype());
+    let shares = if is_half(dtype) {
+        // Scaled before the product, so that no score leaves the range; the sum over tokens in single precision, as in PyTorch.
+        let scores = q.mul_scalar(scale).matmul(k.swap_dims(2, 3));
+        softmax(scores.cast(FloatDType::F32), 3).cast(dtype)
+    } else {
+        softmax(q.matmul(k.swap_dims(2, 3)).mul_scalar(scale), 3)
+    };
+    shares
         .matmul(v)
         .swap_dims(1, 2)
         .reshape([batch, tokens, heads * head_dim])
+}
+
+/// Whether numbers of this type have 16 bits.
+fn is_half(dtype: DType) -> bool {
+    matches!(dtype, DType::F16 | DType::BF16)
 }

@@ -113,6 +113,29 @@ fn features_are_those_of_the_library() {
     assert_eq!(metadata["model"], MODEL);
     assert!(metadata["files"].contains("1.png"), "{}", metadata["files"]);
 
+    // Half precision from the same file: the same features up to its rounding, and said so.
+    let single = rows(folder, "blocks.11");
+    for (precision, rounding) in [("f16", 5e-3), ("bf16", 4e-2), ("f32", 1e-5)] {
+        let more = ["--precision", precision];
+        let output = embed(folder, &pictures, &more);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let largest = single.iter().flatten().fold(0.0f32, |m, v| m.max(v.abs()));
+        for (found, expected) in rows(folder, "blocks.11").iter().zip(&single) {
+            for (found, expected) in found.iter().zip(expected) {
+                let error = (found - expected).abs() / largest;
+                assert!(error < rounding, "{precision}: {found} {expected}");
+            }
+        }
+        let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = header.metadata().as_ref().unwrap();
+        assert_eq!(metadata["precision"], precision);
+    }
+
     let maps = embed(folder, &["1.png"], &["--feature", "map"]);
     assert!(maps.status.success());
     let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
@@ -443,6 +466,7 @@ fn bands_that_the_model_does_not_know() {
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let metadata = header.metadata().as_ref().unwrap();
     assert_eq!(metadata["new_bands"], "Mean, 2 known, seed 0");
+    assert_eq!(metadata["bands"], "[1, 2, 3, 6, 5]");
     let more = [
         "--scale",
         "0.0001",

@@ -43,6 +43,18 @@ impl Tolerance {
         relative: 8e-3,
     };
 
+    /// A network computed in half precision against single: every weight, activation and product is rounded to eleven significant bits.
+    pub const F16_COMPUTED: Self = Self {
+        name: "f16",
+        relative: 5e-3,
+    };
+
+    /// The same with eight significant bits.
+    pub const BF16_COMPUTED: Self = Self {
+        name: "bf16",
+        relative: 4e-2,
+    };
+
     /// Central differences in single precision: the step trades truncation against cancellation, and about three digits remain.
     pub const FINITE_DIFFERENCE: Self = Self {
         name: "finite difference",

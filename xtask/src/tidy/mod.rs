@@ -3,6 +3,7 @@
 mod dependencies;
 mod files;
 mod pages;
+mod vocabulary;
 
 use anyhow::bail;
 
@@ -18,6 +19,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     findings.extend(dependencies::check(&root)?);
     findings.extend(files::check(&root, &tracked)?);
     findings.extend(pages::check(&root)?);
+    findings.extend(vocabulary::check(&root, &tracked));
     if findings.is_empty() {
         eprintln!("tidy: {} files, no finding", tracked.len());
         return Ok(());

@@ -71,6 +71,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         ("--about", args.about.is_some()),
         ("--wavelengths", !args.wavelengths.is_empty()),
         ("--mean", !args.mean.is_empty()),
+        ("--precision", args.precision.is_some()),
         ("--feature class", args.feature == Feature::Class),
     ] {
         ensure!(

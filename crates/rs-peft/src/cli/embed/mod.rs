@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use rs_peft::{BackendKind, BackendTask, dispatch, vit_backbone};
 use serde_json::json;
 use vit_backbone::{
@@ -82,12 +82,45 @@ pub(crate) struct Args {
     /// What only a diffusion model takes.
     #[command(flatten)]
     diffusion: diffusion::DiffusionArgs,
+    /// Type of the numbers in which the model is kept and computes; half precision and bfloat16 take half the memory of single. The backend's own
+    /// by default.
+    #[arg(long, value_enum)]
+    precision: Option<Precision>,
     /// Inputs at a time.
     #[arg(long, default_value_t = 8)]
     batch_size: usize,
     /// flex, ndarray, wgpu, vulkan, metal or cuda.
     #[arg(long, default_value = "flex")]
     backend: BackendKind,
+}
+
+/// A type of numbers.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Precision {
+    /// Single precision.
+    F32,
+    /// Half precision.
+    F16,
+    /// bfloat16.
+    Bf16,
+}
+
+impl Precision {
+    fn dtype(self) -> FloatDType {
+        match self {
+            Self::F32 => FloatDType::F32,
+            Self::F16 => FloatDType::F16,
+            Self::Bf16 => FloatDType::BF16,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
 }
 
 /// What becomes of the tokens of a block.
@@ -209,6 +242,8 @@ impl Embed<'_> {
         grid: [usize; 2],
     ) -> Vec<f32> {
         let prefix = vit.prefix_tokens(&());
+        // Means of many tokens, in single precision whatever the model's.
+        let tokens = tokens.cast(FloatDType::F32);
         let tokens = mean_over_groups(tokens, prefix, config.group_count());
         let data = match self.args.feature {
             Feature::Class => pool(tokens, prefix, Pooling::ClassToken).into_data(),
@@ -231,8 +266,23 @@ impl Embed<'_> {
             "vit_config": json!(model.config).to_string(),
             "files": json!(files).to_string(),
         });
-        if let Some(how) = self.args.channels.describe() {
-            metadata["new_bands"] = how.into();
+        let args = self.args;
+        let choices = [
+            (!args.bands.is_empty()).then(|| ("bands", format!("{:?}", args.bands))),
+            args.channels.describe().map(|how| ("new_bands", how)),
+            args.size.map(|size| ("size", size.to_string())),
+            args.scale.map(|scale| ("scale", scale.to_string())),
+            args.resolution
+                .map(|metres| ("resolution", metres.to_string())),
+            (!args.mean.is_empty()).then(|| ("mean", format!("{:?}", args.mean))),
+            (!args.std.is_empty()).then(|| ("std", format!("{:?}", args.std))),
+            (!args.wavelengths.is_empty())
+                .then(|| ("wavelengths", format!("{:?}", args.wavelengths))),
+            args.precision
+                .map(|precision| ("precision", precision.name().to_owned())),
+        ];
+        for (key, choice) in choices.into_iter().flatten() {
+            metadata[key] = choice.into();
         }
         metadata
     }
