@@ -2,9 +2,10 @@
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
-use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, FloatDType, Tensor, TensorPrimitive};
+use burn::tensor::{FloatDType, Tensor, TensorPrimitive};
+
+use crate::scaled_dot_product::{is_half, scaled_dot_product};
 
 pub(crate) fn linear<B: Backend, const D: usize>(
     x: Tensor<B, D>,
@@ -65,21 +66,7 @@ pub(crate) fn attention<B: Backend>(qkv: Tensor<B, 3>, heads: usize) -> Tensor<B
         .reshape([batch, tokens, 3 * heads, head_dim])
         .swap_dims(1, 2);
     let [q, k, v] = [0, 1, 2].map(|part| all.clone().narrow(1, part * heads, heads));
-    let (scale, dtype) = ((head_dim as f64).powf(-0.5), q.dtype());
-    let shares = if is_half(dtype) {
-        // Scaled before the product, so that no score leaves the range; the sum over tokens in single precision, as in PyTorch.
-        let scores = q.mul_scalar(scale).matmul(k.swap_dims(2, 3));
-        softmax(scores.cast(FloatDType::F32), 3).cast(dtype)
-    } else {
-        softmax(q.matmul(k.swap_dims(2, 3)).mul_scalar(scale), 3)
-    };
-    shares
-        .matmul(v)
+    scaled_dot_product(q, k, v, None)
         .swap_dims(1, 2)
         .reshape([batch, tokens, heads * head_dim])
-}
-
-/// Whether numbers of this type have 16 bits.
-fn is_half(dtype: DType) -> bool {
-    matches!(dtype, DType::F16 | DType::BF16)
 }

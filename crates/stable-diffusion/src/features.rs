@@ -1,8 +1,8 @@
 //! Diffusion features (Tang et al., Emergent Correspondence from Image Diffusion, NeurIPS 2023), as the debLoRA code takes them:
 //! latents are noised for an early time step, and a block of the U-Net answers; the mean over several draws of noise.
 
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{DType, FloatDType, Tensor};
 
 use crate::noise::standard_normal;
 use crate::{DiffusionError, StableDiffusion, Stage, UnetSeam};
@@ -134,6 +134,7 @@ impl<B: Backend> StableDiffusion<B> {
                 let own = draws.latents.clone().map(|own| own.narrow(0, start, count));
                 let latents = self.latents(&one, own);
                 let noise = draws.noise.clone().narrow(0, start, count);
+                let noise = noise.cast(latents.dtype());
                 let latents = latents.expand([count, channels, height, width]);
                 let noised = self.schedule.add_noise(latents, noise, &[options.time])?;
                 let found = self.unet.features(
@@ -144,14 +145,15 @@ impl<B: Backend> StableDiffusion<B> {
                     seam,
                 )?;
                 for feature in found {
-                    let part = feature.sum_dim(0);
+                    let part = sum_of_draws(feature);
                     sum = Some(match sum {
                         Some(sum) => sum + part,
                         None => part,
                     });
                 }
             }
-            features.extend(sum.map(|sum| sum.div_scalar(ensemble as f64)));
+            let dtype = context.dtype();
+            features.extend(sum.map(|sum| sum.div_scalar(ensemble as f64).cast(dtype)));
         }
         Ok(Tensor::cat(features, 0))
     }
@@ -180,6 +182,14 @@ impl<B: Backend> StableDiffusion<B> {
             height / step,
             width / step,
         ])
+    }
+}
+
+/// The sum over the first axis, of numbers of 16 bits in single precision.
+fn sum_of_draws<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 4> {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => x.cast(FloatDType::F32).sum_dim(0),
+        _ => x.sum_dim(0),
     }
 }
 

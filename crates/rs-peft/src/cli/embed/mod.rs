@@ -134,6 +134,33 @@ enum Feature {
     Map,
 }
 
+impl Args {
+    /// What was chosen about bands, values and precision, for the file of features; nothing that was left to the model.
+    fn choices(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let list = |bands: &[f64]| (!bands.is_empty()).then(|| format!("{bands:?}"));
+        let choices = [
+            (
+                "bands",
+                (!self.bands.is_empty()).then(|| format!("{:?}", self.bands)),
+            ),
+            ("new_bands", self.channels.describe()),
+            ("size", self.size.map(|size| size.to_string())),
+            ("scale", self.scale.map(|scale| scale.to_string())),
+            (
+                "resolution",
+                self.resolution.map(|metres| metres.to_string()),
+            ),
+            ("mean", list(&self.mean)),
+            ("std", list(&self.std)),
+            ("wavelengths", list(&self.wavelengths)),
+            ("precision", self.precision.map(|p| p.name().to_owned())),
+        ];
+        choices
+            .into_iter()
+            .filter_map(|(key, choice)| Some((key, choice?)))
+    }
+}
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     ensure!(args.batch_size > 0, "--batch-size 0: expected at least 1");
     if args.model.as_deref().is_some_and(diffusion::is_model) {
@@ -266,22 +293,7 @@ impl Embed<'_> {
             "vit_config": json!(model.config).to_string(),
             "files": json!(files).to_string(),
         });
-        let args = self.args;
-        let choices = [
-            (!args.bands.is_empty()).then(|| ("bands", format!("{:?}", args.bands))),
-            args.channels.describe().map(|how| ("new_bands", how)),
-            args.size.map(|size| ("size", size.to_string())),
-            args.scale.map(|scale| ("scale", scale.to_string())),
-            args.resolution
-                .map(|metres| ("resolution", metres.to_string())),
-            (!args.mean.is_empty()).then(|| ("mean", format!("{:?}", args.mean))),
-            (!args.std.is_empty()).then(|| ("std", format!("{:?}", args.std))),
-            (!args.wavelengths.is_empty())
-                .then(|| ("wavelengths", format!("{:?}", args.wavelengths))),
-            args.precision
-                .map(|precision| ("precision", precision.name().to_owned())),
-        ];
-        for (key, choice) in choices.into_iter().flatten() {
+        for (key, choice) in self.args.choices() {
             metadata[key] = choice.into();
         }
         metadata

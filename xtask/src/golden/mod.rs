@@ -1,5 +1,7 @@
 //! `cargo xtask golden`: runs the committed exporters that write the goldens, and says which of them failed, why, and what has changed.
 
+mod compare;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +22,9 @@ pub(crate) struct Args {
     /// Only name the exporters and the packages that are missing or of other versions.
     #[arg(long)]
     list: bool,
+    /// Keep files whose numbers differ from the committed ones by rounding only; they are put back otherwise.
+    #[arg(long)]
+    keep: bool,
     /// Only exporters whose path contains this.
     filter: Option<String>,
 }
@@ -48,6 +53,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let status = Command::new(&args.python)
             .arg(exporter)
             .current_dir(&root)
+            // One thread, and sets in one order: what is written does not change from run to run.
+            .env("PYTHONHASHSEED", "0")
+            .env("OMP_NUM_THREADS", "1")
+            .env("OPENBLAS_NUM_THREADS", "1")
+            .env("MKL_NUM_THREADS", "1")
             .status()
             .with_context(|| format!("failed to start {}", args.python.display()))?;
         if !status.success() {
@@ -55,7 +65,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     for file in changed(&root)?.difference(&before) {
-        eprintln!("changed: {file}");
+        report(&root, file, args.keep)?;
     }
     let count = exporters.len();
     if failed.is_empty() {
@@ -148,15 +158,44 @@ fn pins(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
         .map(|(name, version)| (name.trim().to_owned(), version.trim().to_owned()))
 }
 
-/// What git sees as changed or new below the goldens; nothing where there is no repository.
+/// Files below the goldens that git sees as changed or new; nothing where there is no repository.
 fn changed(root: &Path) -> anyhow::Result<BTreeSet<String>> {
+    let output = git(root, &["status", "--porcelain", "--", FOLDER])?;
+    let text = String::from_utf8_lossy(&output);
+    // Two letters of state and a blank stand before a path.
+    Ok(text
+        .lines()
+        .filter_map(|line| line.get(3..))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Names a file that has changed, or puts the committed one back where only its order or the rounding of its numbers has.
+fn report(root: &Path, file: &str, keep: bool) -> anyhow::Result<()> {
+    let path = root.join(file);
+    let committed = git(root, &["show", &format!("HEAD:{file}")])?;
+    // What is new may be a folder.
+    let written = std::fs::read(&path).unwrap_or_default();
+    match compare::rounding(file, &committed, &written) {
+        Some(error) if !keep => {
+            std::fs::write(&path, committed)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            eprintln!("put back: {file} differs by {error:.1e}");
+        }
+        Some(error) => eprintln!("changed: {file}, by {error:.1e}"),
+        None => eprintln!("changed: {file}"),
+    }
+    Ok(())
+}
+
+/// What git prints; nothing where it fails.
+fn git(root: &Path, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
     let output = Command::new("git")
-        .args(["status", "--porcelain", "--", FOLDER])
+        .args(arguments)
         .current_dir(root)
         .output()
         .context("cannot run git")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().map(|line| line.trim().to_owned()).collect())
+    Ok(output.stdout)
 }
 
 #[cfg(test)]
