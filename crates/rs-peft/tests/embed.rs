@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::Flex;
+use rs_datasets::io::{GeoTags, GeoTiffSpec, GeoTiffWriter, Samples, TILE, encode_tile};
 use safetensors::SafeTensors;
 use vit_backbone::{Dtype, FeatureRequest, Pooling, Vit, pool, preset, save_vit};
 
@@ -41,6 +42,16 @@ fn write_picture(path: &Path, number: u32) {
 
 /// What the file should hold for a picture: the mean of the patches of a block, after the final norm.
 fn expected(vit: &Vit<Flex>, path: &Path, block: usize) -> Vec<f32> {
+    let tokens = tokens(vit, path, block);
+    values(pool(tokens, 1, Pooling::PatchMean).into_data())
+}
+
+fn values(data: TensorData) -> Vec<f32> {
+    data.iter().collect()
+}
+
+/// All tokens of a picture behind a block and the final norm.
+fn tokens(vit: &Vit<Flex>, path: &Path, block: usize) -> Tensor<Flex, 3> {
     let picture = image::open(path).unwrap().to_rgb8();
     let preset = preset(MODEL).unwrap();
     let area = (SIDE * SIDE) as usize;
@@ -58,11 +69,7 @@ fn expected(vit: &Vit<Flex>, path: &Path, block: usize) -> Vec<f32> {
         blocks: vec![block],
         final_norm: true,
     };
-    let tokens = vit.features(image, &request, &()).remove(0);
-    pool(tokens, 1, Pooling::PatchMean)
-        .into_data()
-        .iter()
-        .collect()
+    vit.features(image, &request, &()).remove(0)
 }
 
 #[test]
@@ -136,8 +143,20 @@ fn features_are_those_of_the_library() {
         assert_eq!(metadata["precision"], precision);
     }
 
+    // The class token, of a picture that was compressed.
+    let jpeg = image::open(folder.join("1.png")).unwrap();
+    jpeg.save(folder.join("1.jpg")).unwrap();
+    let output = embed(folder, &["1.jpg"], &["--feature", "class"]);
+    assert!(output.status.success());
+    let all = tokens(&vit, &folder.join("1.jpg"), 11);
+    let class = pool(all, 1, Pooling::ClassToken).into_data();
+    assert_near(&rows(folder, "blocks.11")[0], &values(class));
+
     let maps = embed(folder, &["1.png"], &["--feature", "map"]);
     assert!(maps.status.success());
+    let all = tokens(&vit, &folder.join("1.png"), 11);
+    let map = vit_backbone::to_map(all, 1, [2, 2]).into_data();
+    assert_near(&rows(folder, "blocks.11").concat(), &values(map));
     let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(file.tensor("blocks.11").unwrap().shape(), [1, 384, 2, 2]);
@@ -233,6 +252,35 @@ fn write_bands(path: &Path, number: usize) -> Vec<u16> {
     bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
     std::fs::write(path, bytes).unwrap();
     values
+}
+
+/// The bands of [`write_bands`] as a GeoTIFF of floats.
+fn write_geotiff(path: &Path, stored: &[u16]) {
+    let side = SIDE as usize;
+    let spec = GeoTiffSpec {
+        height: side,
+        width: side,
+        bands: stored.len() / (side * side),
+        dtype: rs_datasets::io::Dtype::F32,
+        palette: None,
+        nodata: None,
+        tags: GeoTags::default(),
+        predictor: true,
+        band_names: Vec::new(),
+        metadata: Vec::new(),
+    };
+    let mut writer = GeoTiffWriter::create(path, &spec).unwrap();
+    for (band, plane) in stored.chunks_exact(side * side).enumerate() {
+        let mut tile = vec![0.0; TILE * TILE];
+        for (line, row) in tile.chunks_exact_mut(TILE).zip(plane.chunks_exact(side)) {
+            for (to, from) in line.iter_mut().zip(row) {
+                *to = f32::from(*from);
+            }
+        }
+        let tile = encode_tile(&spec, &Samples::F32(tile)).unwrap();
+        writer.write(band, 0, 0, &tile).unwrap();
+    }
+    writer.finish().unwrap();
 }
 
 /// Two dates of two places through a model that is told of them.
@@ -428,6 +476,14 @@ fn bands_that_the_model_does_not_know() {
         rows(folder, "blocks.11").remove(0)
     };
     let three = features(&["--bands", "1,2,3"]);
+
+    // The same bands as a GeoTIFF.
+    write_geotiff(&folder.join("a.tif"), &stored);
+    let more = [&numbers[..], &["--bands", "1,2,3"]].concat();
+    let output = embed_with(folder, Some(MODEL), &["a.tif"], &more);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{error}");
+    assert_near(&rows(folder, "blocks.11")[0], &three);
     let five = ["--bands", "1,2,3,6,5", "--new-bands"];
     let zero = features(&[&five[..], &["zero"]].concat());
     assert_near(&zero, &three);

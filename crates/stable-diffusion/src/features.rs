@@ -5,7 +5,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{DType, FloatDType, Tensor};
 
 use crate::noise::standard_normal;
-use crate::{DiffusionError, StableDiffusion, Stage, UnetSeam};
+use crate::{DiffusionError, StableDiffusion, Stage, UnetConfig, UnetSeam};
 
 /// How features are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,20 +168,39 @@ impl<B: Backend> StableDiffusion<B> {
         [height, width]: [usize; 2],
     ) -> Result<[usize; 3], DiffusionError> {
         self.unet.check_stage(stage)?;
-        let config = &self.unet.config;
-        let last = config.levels() - 1;
+        let step = self.vae.config.reduction();
+        self.unet
+            .config
+            .feature_shape(stage, [height / step, width / step])
+    }
+}
+
+impl UnetConfig {
+    /// Channels, height and width of a block's output for latents of some size: a model need not be there.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Argument`] when there is no such block.
+    pub fn feature_shape(
+        &self,
+        stage: Stage,
+        [height, width]: [usize; 2],
+    ) -> Result<[usize; 3], DiffusionError> {
+        let last = self.levels() - 1;
         // Halvings behind the latents; a block's own change of resolution is part of its output.
         let (level, halvings) = match stage {
-            Stage::Down(block) => (block, (block + 1).min(last)),
+            Stage::Down(block) if block <= last => (block, (block + 1).min(last)),
             Stage::Mid => (last, last),
-            Stage::Up(block) => (last - block, (last - block).saturating_sub(1)),
+            Stage::Up(block) if block <= last => (last - block, (last - block).saturating_sub(1)),
+            _ => {
+                return Err(DiffusionError::argument(
+                    "the block",
+                    stage,
+                    format!("0 to {last} as its number"),
+                ));
+            }
         };
-        let step = self.vae.config.reduction() << halvings;
-        Ok([
-            config.block_out_channels[level],
-            height / step,
-            width / step,
-        ])
+        let channels = self.block_out_channels[level];
+        Ok([channels, height >> halvings, width >> halvings])
     }
 }
 
