@@ -1,17 +1,17 @@
 //! `rs-peft embed` as a program: the features it writes are those of the library, whatever the batches.
 
+mod embed_files;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::Flex;
-use rs_datasets::io::{GeoTags, GeoTiffSpec, GeoTiffWriter, Samples, TILE, encode_tile};
+use embed_files::{SIDE, assert_near, rows, write_bands, write_geotiff, write_picture};
 use safetensors::SafeTensors;
 use vit_backbone::{Dtype, FeatureRequest, Pooling, Vit, pool, preset, save_vit};
 
 const MODEL: &str = "dino_vit_small_16";
-/// Smaller than the model's 224 pixels: two patches by two.
-const SIDE: u32 = 32;
 
 fn embed(folder: &Path, inputs: &[&str], more: &[&str]) -> Output {
     embed_with(folder, Some(MODEL), inputs, more)
@@ -31,13 +31,6 @@ fn embed_with(folder: &Path, model: Option<&str>, inputs: &[&str], more: &[&str]
         "--input",
     ]);
     command.args(inputs).args(more).output().unwrap()
-}
-
-fn write_picture(path: &Path, number: u32) {
-    let picture = image::RgbImage::from_fn(SIDE, SIDE, |x, y| {
-        image::Rgb([x * 7 + number * 40, y * 5, x * y + number].map(|v| (v % 256) as u8))
-    });
-    picture.save(path).unwrap();
 }
 
 /// What the file should hold for a picture: the mean of the patches of a block, after the final norm.
@@ -209,78 +202,6 @@ fn features_are_those_of_the_library() {
         name.to_string_lossy().ends_with(".tmp")
     });
     assert_eq!(unfinished.count(), 0);
-}
-
-/// The rows of a tensor of the features that were written.
-fn rows(folder: &Path, tensor: &str) -> Vec<Vec<f32>> {
-    let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let view = file.tensor(tensor).unwrap();
-    let values: Vec<f32> = view
-        .data()
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-        .collect();
-    values
-        .chunks_exact(view.shape()[1])
-        .map(<[f32]>::to_vec)
-        .collect()
-}
-
-fn assert_near(found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
-    }
-}
-
-/// Six bands of 16-bit values as a npy file, and what they are.
-fn write_bands(path: &Path, number: usize) -> Vec<u16> {
-    let area = (SIDE * SIDE) as usize;
-    let values: Vec<u16> = (0..6 * area)
-        .map(|at| (300 + (at * 37 + number * 501) % 4000) as u16)
-        .collect();
-    let mut header =
-        format!("{{'descr': '<u2', 'fortran_order': False, 'shape': (6, {SIDE}, {SIDE}), }}");
-    while !(10 + header.len() + 1).is_multiple_of(64) {
-        header.push(' ');
-    }
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-    std::fs::write(path, bytes).unwrap();
-    values
-}
-
-/// The bands of [`write_bands`] as a GeoTIFF of floats.
-fn write_geotiff(path: &Path, stored: &[u16]) {
-    let side = SIDE as usize;
-    let spec = GeoTiffSpec {
-        height: side,
-        width: side,
-        bands: stored.len() / (side * side),
-        dtype: rs_datasets::io::Dtype::F32,
-        palette: None,
-        nodata: None,
-        tags: GeoTags::default(),
-        predictor: true,
-        band_names: Vec::new(),
-        metadata: Vec::new(),
-    };
-    let mut writer = GeoTiffWriter::create(path, &spec).unwrap();
-    for (band, plane) in stored.chunks_exact(side * side).enumerate() {
-        let mut tile = vec![0.0; TILE * TILE];
-        for (line, row) in tile.chunks_exact_mut(TILE).zip(plane.chunks_exact(side)) {
-            for (to, from) in line.iter_mut().zip(row) {
-                *to = f32::from(*from);
-            }
-        }
-        let tile = encode_tile(&spec, &Samples::F32(tile)).unwrap();
-        writer.write(band, 0, 0, &tile).unwrap();
-    }
-    writer.finish().unwrap();
 }
 
 /// Two dates of two places through a model that is told of them.

@@ -1,5 +1,5 @@
 //! Words that a crate must not know: docs/ARCHITECTURE.md says that the backbone names no adaptation method, and no sensor or data set outside the
-//! table of published weights; that DEFLECT knows wavelengths and the diffusion model three channels, and neither a sensor or a data set.
+//! table of published weights, and that the diffusion model knows three channels and neither a sensor nor a data set.
 
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ struct Rule {
     except: Option<&'static str>,
 }
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 3] = [
     Rule {
         folder: "crates/vit-backbone/src/",
         words: &METHODS,
@@ -57,11 +57,6 @@ const RULES: [Rule; 4] = [
         folder: "crates/vit-backbone/src/",
         words: &SENSORS,
         except: Some("crates/vit-backbone/src/zoo/"),
-    },
-    Rule {
-        folder: "crates/deflect/src/",
-        words: &SENSORS,
-        except: None,
     },
     Rule {
         folder: "crates/stable-diffusion/src/",
