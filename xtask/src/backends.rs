@@ -182,7 +182,8 @@ fn write_page(table: &str, device: &str) -> anyhow::Result<()> {
         "# Backends\n\n\
         The same tests run on every backend: goldens of published Python packages, gradients against finite differences, the behavioural\n\
         suite of the adapters. The table holds the largest error seen on each, relative to the largest number of the expected tensor, with the\n\
-        number of comparisons in brackets; the tolerances are described in `crates/testkit/src/tolerance.rs`.\n{device}\n\
+        number of comparisons in brackets; the tolerances are described in `crates/testkit/src/tolerance.rs`. Stable Diffusion was run on the\n\
+        processor's backends only.\n{device}\n\
         {table}\n\n\
         Written by `cargo xtask backends --vulkan`.\n"
     );
