@@ -11,6 +11,10 @@ use crate::workspace::{cargo, check, replace, root};
 
 /// Crates whose tests run on every backend.
 const CRATES: [&str; 5] = ["vit-backbone", "peft-lora", "deflect", "heads", "training"];
+/// Crates whose tests run on the processor's backends only: nobody has measured them on the others.
+const ON_THE_HOST: [&str; 1] = ["stable-diffusion"];
+/// Crates whose goldens are those of published models.
+const MODELS: [&str; 2] = ["vit-backbone", "stable-diffusion"];
 const PAGE: &str = "docs/backends.md";
 /// The errors of each golden test of the published models, from which `docs/zoo.md` is made.
 const ZOO: &str = "assets/golden/vit-backbone/zoo_errors.json";
@@ -67,6 +71,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     check(&mut test)?;
+    if !args.check {
+        let mut test = cargo();
+        test.arg("test").env("RS_PEFT_ERROR_LOG", &log);
+        for name in ON_THE_HOST {
+            test.args(["-p", name]);
+        }
+        if args.release {
+            test.arg("--release");
+        }
+        check(&mut test)?;
+    }
     let table = summary(&log)?;
     println!("{table}");
     if args.check {
@@ -77,13 +92,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     run_zoo_page()
 }
 
-/// Test of vit-backbone -> backend -> largest error against a golden, as JSON.
+/// Test of a crate of [`MODELS`] -> backend -> largest error against a golden, as JSON.
 fn zoo_errors(log: &Path) -> anyhow::Result<String> {
     let mut tests: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
     let text = std::fs::read_to_string(log)?;
     for line in text.lines() {
-        if let [backend, "vit-backbone", test, "f32", error, _what] =
+        if let [backend, package, test, "f32", error, _what] =
             line.split('\t').collect::<Vec<_>>()[..]
+            && MODELS.contains(&package)
         {
             let largest = tests.entry(test).or_default().entry(backend).or_default();
             *largest = largest.max(error.parse()?);
@@ -166,7 +182,8 @@ fn write_page(table: &str, device: &str) -> anyhow::Result<()> {
         "# Backends\n\n\
         The same tests run on every backend: goldens of published Python packages, gradients against finite differences, the behavioural\n\
         suite of the adapters. The table holds the largest error seen on each, relative to the largest number of the expected tensor, with the\n\
-        number of comparisons in brackets; the tolerances are described in `crates/testkit/src/tolerance.rs`.\n{device}\n\
+        number of comparisons in brackets; the tolerances are described in `crates/testkit/src/tolerance.rs`. Stable Diffusion was run on the\n\
+        processor's backends only.\n{device}\n\
         {table}\n\n\
         Written by `cargo xtask backends --vulkan`.\n"
     );

@@ -56,7 +56,7 @@ for l2, class_weight in [(1e-3, None), (1e-1, None), (1e-2, "balanced")]:
             "coef": model.coef_.flatten().tolist(),
             "intercept": model.intercept_.tolist(),
             "objective": objective,
-            "gradient_max": float(np.abs(grad).max()),
+            "gradient_max": float(f"{np.abs(grad).max():.0e}"),  # what is left at the optimum: rounding
             "predictions": model.predict(tz).tolist(),
             "probabilities": model.predict_proba(tz).flatten().tolist(),
             "accuracy": float(model.score(tz, ty)),

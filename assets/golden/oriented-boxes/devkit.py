@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -43,7 +44,10 @@ def fetch(folder):
             data = (pathlib.Path(given) / name).read_bytes()
         else:
             url = f"https://raw.githubusercontent.com/CAPTAIN-WHU/DOTA_devkit/{COMMIT}/{name}"
-            data = urllib.request.urlopen(url, timeout=60).read()
+            try:
+                data = urllib.request.urlopen(url, timeout=60).read()
+            except OSError as error:
+                sys.exit(f"{url}: {error}; without network, name a folder with the kit's files of that commit in DOTA_DEVKIT")
         found = hashlib.sha256(data).hexdigest()
         assert found == expected, f"{name}: expected SHA-256 {expected}, found {found}"
         (folder / name).write_bytes(data)
@@ -51,7 +55,12 @@ def fetch(folder):
 
 def build_polyiou(folder):
     """swig and g++ make the kit's own extension module."""
-    subprocess.run(["swig", "-c++", "-python", "polyiou.i"], cwd=folder, check=True)
+    # The pip package puts it beside the interpreter, which need not be in PATH.
+    places = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+    swig = shutil.which("swig", path=places)
+    if swig is None:
+        sys.exit("swig is missing: it is in requirements.txt")
+    subprocess.run([swig, "-c++", "-python", "polyiou.i"], cwd=folder, check=True)
     include = sysconfig.get_paths()["include"]
     target = "_polyiou" + sysconfig.get_config_var("EXT_SUFFIX")
     command = ["g++", "-O2", "-fPIC", "-shared", f"-I{include}", "polyiou_wrap.cxx", "polyiou.cpp", "-o", target]

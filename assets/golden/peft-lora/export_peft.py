@@ -24,6 +24,8 @@ import torch
 from peft import IA3Config, LNTuningConfig, LoraConfig, get_peft_model, get_peft_model_state_dict
 
 HERE = pathlib.Path(__file__).resolve().parent
+# Sums in the same order on every machine.
+torch.set_num_threads(1)
 VIT = dict(img_size=16, patch_size=4, in_chans=3, embed_dim=16, depth=2, num_heads=2, mlp_ratio=2.0, num_classes=5)
 
 
@@ -104,6 +106,12 @@ def export(name: str, config) -> None:
             tensors[f"grad.{key}"] = by_pointer[value.data_ptr()].clone()
     model.save_pretrained(target)
     (target / "README.md").unlink(missing_ok=True)
+    # Modules are a set, whose order changes from run to run.
+    described = json.loads((target / "adapter_config.json").read_text())
+    for key in ("target_modules", "feedforward_modules"):
+        if isinstance(described.get(key), list):
+            described[key].sort()
+    (target / "adapter_config.json").write_text(json.dumps(described, indent=2))
     safetensors.torch.save_file({k: v.contiguous() for k, v in tensors.items()}, target / "expected.safetensors")
     print(name, sorted(state))
 

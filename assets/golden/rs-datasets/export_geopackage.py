@@ -13,6 +13,10 @@ path = pathlib.Path(__file__).with_name("labels.gpkg")
 path.unlink(missing_ok=True)
 
 
+# The time of writing stands in the file.
+pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2026-01-01T00:00:00.000Z"})
+
+
 def write(layer, shapes, fields, crs, **options):
     columns = {name: np.array(values, dtype=object if isinstance(values[0], str) else None) for name, values in fields.items()}
     pyogrio.raw.write(

@@ -54,6 +54,12 @@ def of_unet():
 
 def of_vae():
     vae, tensors = AutoencoderKL.from_pretrained(TINY / "vae", use_safetensors=False).eval(), {}
+    for side, blocks in {"encoder": "down_blocks", "decoder": "up_blocks"}.items():
+        network = getattr(vae, side)
+        parts = {"conv_in": network.conv_in, "mid_block": network.mid_block}
+        parts |= {f"{blocks}.{number}": block for number, block in enumerate(getattr(network, blocks))}
+        for name, module in parts.items():
+            module.register_forward_hook(record(tensors, f"{side}.{name}"))
     image = random([1, 3, 32, 48], 20).requires_grad_()
     posterior = vae.encode(image).latent_dist
     noise = random(posterior.mean.shape, 21)

@@ -58,6 +58,7 @@ for name, tensor in state.items():
 qkv = views["blocks.0.attn.qkv.weight"]
 views["blocks.0.attn.qkv.weight"] = qkv.t().contiguous().t()
 torch.save(views, "checkpoints/views.pth")
+torch.manual_seed(67)
 torch.save({"net": torch.nn.Linear(2, 2).state_dict(), "step": 1}, "checkpoints/not_a_vit.pth")
 
 

@@ -91,8 +91,8 @@ for name, published, gated, shape, config in [
 ]:
     model = DINOv3ViTModel(DINOv3ViTConfig(use_gated_mlp=gated, hidden_act="silu" if gated else "gelu", **SIZE)).eval()
     fill(model, 140)
-    for layer in layers(model):
-        torch.nn.init.normal_(layer.layer_scale1.lambda1, 1.0, 0.3)
+    for number, layer in enumerate(layers(model)):
+        layer.layer_scale1.lambda1.data.copy_(1.0 + 0.3 * random((24,), 150 + number))
     folder = f"zoo_{name}_hf"
     model.save_pretrained(folder)
     for file in os.listdir(folder):

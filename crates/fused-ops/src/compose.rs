@@ -2,9 +2,10 @@
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
-use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorPrimitive};
+use burn::tensor::{FloatDType, Tensor, TensorPrimitive};
+
+use crate::scaled_dot_product::{is_half, scaled_dot_product};
 
 pub(crate) fn linear<B: Backend, const D: usize>(
     x: Tensor<B, D>,
@@ -26,6 +27,13 @@ pub(crate) fn layer_norm<B: Backend, const D: usize>(
     bias: Option<Tensor<B, 1>>,
     epsilon: f64,
 ) -> Tensor<B, D> {
+    let dtype = x.dtype();
+    if is_half(dtype) {
+        // The square of a large activation is beyond half precision: statistics are taken in single precision, as PyTorch does.
+        let bias = bias.map(|bias| bias.cast(FloatDType::F32));
+        let (x, gain) = (x.cast(FloatDType::F32), gain.cast(FloatDType::F32));
+        return crate::layer_norm(x, gain, bias, epsilon).cast(dtype);
+    }
     let float = |t: TensorPrimitive<B>| t.tensor();
     Tensor::from_primitive(TensorPrimitive::Float(B::layer_norm(
         float(x.into_primitive()),
@@ -58,11 +66,7 @@ pub(crate) fn attention<B: Backend>(qkv: Tensor<B, 3>, heads: usize) -> Tensor<B
         .reshape([batch, tokens, 3 * heads, head_dim])
         .swap_dims(1, 2);
     let [q, k, v] = [0, 1, 2].map(|part| all.clone().narrow(1, part * heads, heads));
-    let scores = q
-        .matmul(k.swap_dims(2, 3))
-        .mul_scalar((head_dim as f64).powf(-0.5));
-    softmax(scores, 3)
-        .matmul(v)
+    scaled_dot_product(q, k, v, None)
         .swap_dims(1, 2)
         .reshape([batch, tokens, heads * head_dim])
 }

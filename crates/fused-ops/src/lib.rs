@@ -13,7 +13,8 @@
 //! | [`adamw`] | an update of a parameter and both its moments |
 //! | [`attention`] | softmax attention on the output of a fused query-key-value map, backward by recomputation |
 //!
-//! [`lock_autodiff`] keeps backward passes of several threads apart, which burn 0.21 does not.
+//! [`scaled_dot_product`] is the attention of the others, with a mask and keys of another length; norms and softmax of numbers of 16 bits are computed
+//! in single precision. [`lock_autodiff`] keeps backward passes of several threads apart, which burn 0.21 does not.
 
 mod adamw;
 mod attention;
@@ -27,6 +28,7 @@ mod linear;
 mod math;
 mod product;
 mod reduce;
+mod scaled_dot_product;
 mod values;
 
 pub use adamw::{AdamWStep, adamw};
@@ -35,6 +37,7 @@ pub use gelu::gelu;
 pub use graph_lock::{AutodiffLock, lock_autodiff};
 pub use layer_norm::layer_norm;
 pub use linear::linear;
+pub use scaled_dot_product::scaled_dot_product;
 
 /// The example of the README is compiled and run.
 #[cfg(doctest)]

@@ -1,16 +1,17 @@
 //! `rs-peft embed` as a program: the features it writes are those of the library, whatever the batches.
 
+mod embed_files;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::Flex;
+use embed_files::{SIDE, assert_near, rows, write_bands, write_geotiff, write_picture};
 use safetensors::SafeTensors;
 use vit_backbone::{Dtype, FeatureRequest, Pooling, Vit, pool, preset, save_vit};
 
 const MODEL: &str = "dino_vit_small_16";
-/// Smaller than the model's 224 pixels: two patches by two.
-const SIDE: u32 = 32;
 
 fn embed(folder: &Path, inputs: &[&str], more: &[&str]) -> Output {
     embed_with(folder, Some(MODEL), inputs, more)
@@ -32,15 +33,18 @@ fn embed_with(folder: &Path, model: Option<&str>, inputs: &[&str], more: &[&str]
     command.args(inputs).args(more).output().unwrap()
 }
 
-fn write_picture(path: &Path, number: u32) {
-    let picture = image::RgbImage::from_fn(SIDE, SIDE, |x, y| {
-        image::Rgb([x * 7 + number * 40, y * 5, x * y + number].map(|v| (v % 256) as u8))
-    });
-    picture.save(path).unwrap();
-}
-
 /// What the file should hold for a picture: the mean of the patches of a block, after the final norm.
 fn expected(vit: &Vit<Flex>, path: &Path, block: usize) -> Vec<f32> {
+    let tokens = tokens(vit, path, block);
+    values(pool(tokens, 1, Pooling::PatchMean).into_data())
+}
+
+fn values(data: TensorData) -> Vec<f32> {
+    data.iter().collect()
+}
+
+/// All tokens of a picture behind a block and the final norm.
+fn tokens(vit: &Vit<Flex>, path: &Path, block: usize) -> Tensor<Flex, 3> {
     let picture = image::open(path).unwrap().to_rgb8();
     let preset = preset(MODEL).unwrap();
     let area = (SIDE * SIDE) as usize;
@@ -58,11 +62,7 @@ fn expected(vit: &Vit<Flex>, path: &Path, block: usize) -> Vec<f32> {
         blocks: vec![block],
         final_norm: true,
     };
-    let tokens = vit.features(image, &request, &()).remove(0);
-    pool(tokens, 1, Pooling::PatchMean)
-        .into_data()
-        .iter()
-        .collect()
+    vit.features(image, &request, &()).remove(0)
 }
 
 #[test]
@@ -113,8 +113,43 @@ fn features_are_those_of_the_library() {
     assert_eq!(metadata["model"], MODEL);
     assert!(metadata["files"].contains("1.png"), "{}", metadata["files"]);
 
+    // Half precision from the same file: the same features up to its rounding, and said so.
+    let single = rows(folder, "blocks.11");
+    for (precision, rounding) in [("f16", 5e-3), ("bf16", 4e-2), ("f32", 1e-5)] {
+        let more = ["--precision", precision];
+        let output = embed(folder, &pictures, &more);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let largest = single.iter().flatten().fold(0.0f32, |m, v| m.max(v.abs()));
+        for (found, expected) in rows(folder, "blocks.11").iter().zip(&single) {
+            for (found, expected) in found.iter().zip(expected) {
+                let error = (found - expected).abs() / largest;
+                assert!(error < rounding, "{precision}: {found} {expected}");
+            }
+        }
+        let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let metadata = header.metadata().as_ref().unwrap();
+        assert_eq!(metadata["precision"], precision);
+    }
+
+    // The class token, of a picture that was compressed.
+    let jpeg = image::open(folder.join("1.png")).unwrap();
+    jpeg.save(folder.join("1.jpg")).unwrap();
+    let output = embed(folder, &["1.jpg"], &["--feature", "class"]);
+    assert!(output.status.success());
+    let all = tokens(&vit, &folder.join("1.jpg"), 11);
+    let class = pool(all, 1, Pooling::ClassToken).into_data();
+    assert_near(&rows(folder, "blocks.11")[0], &values(class));
+
     let maps = embed(folder, &["1.png"], &["--feature", "map"]);
     assert!(maps.status.success());
+    let all = tokens(&vit, &folder.join("1.png"), 11);
+    let map = vit_backbone::to_map(all, 1, [2, 2]).into_data();
+    assert_near(&rows(folder, "blocks.11").concat(), &values(map));
     let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     assert_eq!(file.tensor("blocks.11").unwrap().shape(), [1, 384, 2, 2]);
@@ -167,49 +202,6 @@ fn features_are_those_of_the_library() {
         name.to_string_lossy().ends_with(".tmp")
     });
     assert_eq!(unfinished.count(), 0);
-}
-
-/// The rows of a tensor of the features that were written.
-fn rows(folder: &Path, tensor: &str) -> Vec<Vec<f32>> {
-    let bytes = std::fs::read(folder.join("features.safetensors")).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let view = file.tensor(tensor).unwrap();
-    let values: Vec<f32> = view
-        .data()
-        .chunks_exact(4)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-        .collect();
-    values
-        .chunks_exact(view.shape()[1])
-        .map(<[f32]>::to_vec)
-        .collect()
-}
-
-fn assert_near(found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len());
-    for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
-    }
-}
-
-/// Six bands of 16-bit values as a npy file, and what they are.
-fn write_bands(path: &Path, number: usize) -> Vec<u16> {
-    let area = (SIDE * SIDE) as usize;
-    let values: Vec<u16> = (0..6 * area)
-        .map(|at| (300 + (at * 37 + number * 501) % 4000) as u16)
-        .collect();
-    let mut header =
-        format!("{{'descr': '<u2', 'fortran_order': False, 'shape': (6, {SIDE}, {SIDE}), }}");
-    while !(10 + header.len() + 1).is_multiple_of(64) {
-        header.push(' ');
-    }
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-    std::fs::write(path, bytes).unwrap();
-    values
 }
 
 /// Two dates of two places through a model that is told of them.
@@ -405,6 +397,14 @@ fn bands_that_the_model_does_not_know() {
         rows(folder, "blocks.11").remove(0)
     };
     let three = features(&["--bands", "1,2,3"]);
+
+    // The same bands as a GeoTIFF.
+    write_geotiff(&folder.join("a.tif"), &stored);
+    let more = [&numbers[..], &["--bands", "1,2,3"]].concat();
+    let output = embed_with(folder, Some(MODEL), &["a.tif"], &more);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{error}");
+    assert_near(&rows(folder, "blocks.11")[0], &three);
     let five = ["--bands", "1,2,3,6,5", "--new-bands"];
     let zero = features(&[&five[..], &["zero"]].concat());
     assert_near(&zero, &three);
@@ -443,6 +443,7 @@ fn bands_that_the_model_does_not_know() {
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let metadata = header.metadata().as_ref().unwrap();
     assert_eq!(metadata["new_bands"], "Mean, 2 known, seed 0");
+    assert_eq!(metadata["bands"], "[1, 2, 3, 6, 5]");
     let more = [
         "--scale",
         "0.0001",

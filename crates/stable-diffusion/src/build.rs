@@ -3,8 +3,8 @@
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
-use vit_backbone::{Expected, InitRule, LayerNorm, ParameterSource};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData};
+use vit_backbone::{BackboneError, Expected, InitRule, LayerNorm, ParameterSource};
 
 use crate::DiffusionError;
 
@@ -16,10 +16,11 @@ enum Values<'a> {
     List(&'a mut Vec<Expected>),
 }
 
-/// A source, the device the tensors go to, and the name of the module being built.
+/// A source, the device and number type of the tensors, and the name of the module being built.
 pub(crate) struct Builder<'a, B: Backend> {
     values: Values<'a>,
     device: &'a B::Device,
+    dtype: Option<FloatDType>,
     prefix: String,
 }
 
@@ -28,7 +29,24 @@ impl<'a, B: Backend> Builder<'a, B> {
         Self {
             values: Values::Source(source),
             device,
+            dtype: None,
             prefix: String::new(),
+        }
+    }
+
+    /// A builder of tensors of this type; the backend's own where `None`.
+    ///
+    /// # Errors
+    /// [`BackboneError::Type`] when the backend does not compute with it.
+    pub(crate) fn with_dtype(self, dtype: Option<FloatDType>) -> Result<Self, DiffusionError> {
+        match dtype {
+            Some(asked) if !B::supports_dtype(self.device, asked.into()) => {
+                Err(DiffusionError::Backbone(BackboneError::Type {
+                    asked: format!("{asked:?}"),
+                    backend: B::name(self.device),
+                }))
+            }
+            _ => Ok(Self { dtype, ..self }),
         }
     }
 
@@ -42,6 +60,7 @@ impl<'a, B: Backend> Builder<'a, B> {
         Builder {
             values,
             device: self.device,
+            dtype: self.dtype,
             prefix,
         }
     }
@@ -57,7 +76,8 @@ impl<'a, B: Backend> Builder<'a, B> {
         let tensor = match &mut self.values {
             Values::Source(source) => {
                 let values = source.values(&name, &shape, rule)?;
-                Tensor::from_data(TensorData::new(values, shape), self.device)
+                check(self.dtype, &name, &values)?;
+                floats(values, shape, self.dtype, self.device)
             }
             Values::List(list) => {
                 list.push(Expected {
@@ -82,9 +102,10 @@ impl<'a, B: Backend> Builder<'a, B> {
         let weight = match &mut self.values {
             Values::Source(source) => {
                 let values = source.values(&name, shape, rule)?;
+                check(self.dtype, &name, &values)?;
                 let transposed = transpose(&values, outputs, inputs);
                 drop(values);
-                Tensor::from_data(TensorData::new(transposed, [inputs, outputs]), self.device)
+                floats(transposed, [inputs, outputs], self.dtype, self.device)
             }
             Values::List(list) => {
                 list.push(Expected {
@@ -127,6 +148,35 @@ impl<'a, B: Backend> Builder<'a, B> {
     }
 }
 
+/// A tensor of these numbers in the type asked for.
+fn floats<B: Backend, const D: usize>(
+    values: Vec<f32>,
+    shape: [usize; D],
+    dtype: Option<FloatDType>,
+    device: &B::Device,
+) -> Tensor<B, D> {
+    let data = TensorData::new(values, shape);
+    match dtype {
+        Some(dtype) => Tensor::from_data(data, (device, DType::from(dtype))),
+        None => Tensor::from_data(data, device),
+    }
+}
+
+/// Half precision ends at 65,504; what lies beyond would become infinite.
+fn check(dtype: Option<FloatDType>, name: &str, values: &[f32]) -> Result<(), DiffusionError> {
+    const LARGEST: f32 = 65_504.0;
+    let lost = |value: &&f32| value.is_finite() && value.abs() > LARGEST;
+    match values.iter().find(lost) {
+        Some(value) if dtype == Some(FloatDType::F16) => {
+            Err(DiffusionError::Backbone(BackboneError::Precision {
+                name: name.to_owned(),
+                value: *value,
+            }))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Names and shapes of what `build` builds, without allocating any of it.
 pub(crate) fn listed<T>(
     build: impl FnOnce(Builder<'_, Listing>) -> Result<T, DiffusionError>,
@@ -136,6 +186,7 @@ pub(crate) fn listed<T>(
     build(Builder {
         values: Values::List(&mut list),
         device: &device,
+        dtype: None,
         prefix: String::new(),
     })?;
     Ok(list)

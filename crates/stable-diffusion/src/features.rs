@@ -1,11 +1,11 @@
 //! Diffusion features (Tang et al., Emergent Correspondence from Image Diffusion, NeurIPS 2023), as the debLoRA code takes them:
 //! latents are noised for an early time step, and a block of the U-Net answers; the mean over several draws of noise.
 
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{DType, FloatDType, Tensor};
 
 use crate::noise::standard_normal;
-use crate::{DiffusionError, StableDiffusion, Stage, UnetSeam};
+use crate::{DiffusionError, StableDiffusion, Stage, UnetConfig, UnetSeam};
 
 /// How features are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,6 +134,7 @@ impl<B: Backend> StableDiffusion<B> {
                 let own = draws.latents.clone().map(|own| own.narrow(0, start, count));
                 let latents = self.latents(&one, own);
                 let noise = draws.noise.clone().narrow(0, start, count);
+                let noise = noise.cast(latents.dtype());
                 let latents = latents.expand([count, channels, height, width]);
                 let noised = self.schedule.add_noise(latents, noise, &[options.time])?;
                 let found = self.unet.features(
@@ -144,14 +145,15 @@ impl<B: Backend> StableDiffusion<B> {
                     seam,
                 )?;
                 for feature in found {
-                    let part = feature.sum_dim(0);
+                    let part = sum_of_draws(feature);
                     sum = Some(match sum {
                         Some(sum) => sum + part,
                         None => part,
                     });
                 }
             }
-            features.extend(sum.map(|sum| sum.div_scalar(ensemble as f64)));
+            let dtype = context.dtype();
+            features.extend(sum.map(|sum| sum.div_scalar(ensemble as f64).cast(dtype)));
         }
         Ok(Tensor::cat(features, 0))
     }
@@ -166,20 +168,47 @@ impl<B: Backend> StableDiffusion<B> {
         [height, width]: [usize; 2],
     ) -> Result<[usize; 3], DiffusionError> {
         self.unet.check_stage(stage)?;
-        let config = &self.unet.config;
-        let last = config.levels() - 1;
+        let step = self.vae.config.reduction();
+        self.unet
+            .config
+            .feature_shape(stage, [height / step, width / step])
+    }
+}
+
+impl UnetConfig {
+    /// Channels, height and width of a block's output for latents of some size: a model need not be there.
+    ///
+    /// # Errors
+    /// [`DiffusionError::Argument`] when there is no such block.
+    pub fn feature_shape(
+        &self,
+        stage: Stage,
+        [height, width]: [usize; 2],
+    ) -> Result<[usize; 3], DiffusionError> {
+        let last = self.levels() - 1;
         // Halvings behind the latents; a block's own change of resolution is part of its output.
         let (level, halvings) = match stage {
-            Stage::Down(block) => (block, (block + 1).min(last)),
+            Stage::Down(block) if block <= last => (block, (block + 1).min(last)),
             Stage::Mid => (last, last),
-            Stage::Up(block) => (last - block, (last - block).saturating_sub(1)),
+            Stage::Up(block) if block <= last => (last - block, (last - block).saturating_sub(1)),
+            _ => {
+                return Err(DiffusionError::argument(
+                    "the block",
+                    stage,
+                    format!("0 to {last} as its number"),
+                ));
+            }
         };
-        let step = self.vae.config.reduction() << halvings;
-        Ok([
-            config.block_out_channels[level],
-            height / step,
-            width / step,
-        ])
+        let channels = self.block_out_channels[level];
+        Ok([channels, height >> halvings, width >> halvings])
+    }
+}
+
+/// The sum over the first axis, of numbers of 16 bits in single precision.
+fn sum_of_draws<B: Backend>(x: Tensor<B, 4>) -> Tensor<B, 4> {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => x.cast(FloatDType::F32).sum_dim(0),
+        _ => x.sum_dim(0),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{FloatDType, Tensor};
 use vit_backbone::TensorFile;
 
+use crate::build::Builder;
 use crate::load::{FileSource, Part};
 use crate::{
     ClipTokenizer, DiffusionError, Directory, NoiseSchedule, PartReport, Posterior, Prompt,
@@ -22,6 +23,9 @@ pub struct LoadOptions {
     pub decoder: bool,
     /// A variant of the files, such as `fp16` or `non_ema`.
     pub variant: Option<String>,
+    /// Type of the model's numbers, whatever the files': half precision and bfloat16 take half the memory of single. `None` is the backend's
+    /// own. Images and noise may be of any type; a LoRA keeps its own.
+    pub dtype: Option<FloatDType>,
 }
 
 impl Default for LoadOptions {
@@ -31,6 +35,7 @@ impl Default for LoadOptions {
             up_path: true,
             decoder: false,
             variant: None,
+            dtype: None,
         }
     }
 }
@@ -63,12 +68,13 @@ pub struct StableDiffusion<B: Backend> {
 
 impl<B: Backend> StableDiffusion<B> {
     /// Loads a directory in the layout of diffusers, from safetensors or `.bin` files, in single or half precision; values become
-    /// the backend's floats. Every part is compared with its files before anything is read, then read tensor by tensor: beside
+    /// the backend's floats or [`LoadOptions::dtype`]. Every part is compared with its files before anything is read, then read tensor by tensor: beside
     /// the model itself, one tensor is in memory. No parameter of the model asks for gradients.
     ///
     /// # Errors
     /// [`DiffusionError::File`], [`DiffusionError::Config`] and [`DiffusionError::Backbone`] for directories and files that
-    /// are not what they should be; [`DiffusionError::Weights`] with the report when names, shapes or types do not fit.
+    /// are not what they should be, and for a type that the backend does not have; [`DiffusionError::Weights`] with the report when names, shapes or
+    /// types do not fit.
     pub fn load(
         path: impl AsRef<Path>,
         options: &LoadOptions,
@@ -94,9 +100,23 @@ impl<B: Backend> StableDiffusion<B> {
         } = *options;
         let model = Self {
             tokenizer,
-            text_encoder: TextEncoder::from_source(&text_config, &mut text, device)?.no_grad(),
-            vae: Vae::from_source(&vae_config, decoder, &mut vae, device)?.no_grad(),
-            unet: Unet::from_source(&unet_config, up_path, &mut unet, device)?.no_grad(),
+            text_encoder: TextEncoder::build(
+                &text_config,
+                Builder::new(&mut text, device).with_dtype(options.dtype)?,
+            )?
+            .no_grad(),
+            vae: Vae::build(
+                &vae_config,
+                decoder,
+                Builder::new(&mut vae, device).with_dtype(options.dtype)?,
+            )?
+            .no_grad(),
+            unet: Unet::build(
+                &unet_config,
+                up_path,
+                Builder::new(&mut unet, device).with_dtype(options.dtype)?,
+            )?
+            .no_grad(),
             schedule,
         };
         Ok((model, report))

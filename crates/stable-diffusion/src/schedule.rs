@@ -188,13 +188,13 @@ impl NoiseSchedule {
         for time in times {
             self.check_time(*time)?;
         }
-        let device = latents.device();
+        let options = (&latents.device(), latents.dtype());
         let column = |factor: fn(f64) -> f64| {
             let values: Vec<f32> = times
                 .iter()
                 .map(|time| factor(self.alphas_cumprod[*time]).sqrt() as f32)
                 .collect();
-            Tensor::from_data(TensorData::new(values, [times.len(), 1, 1, 1]), &device)
+            Tensor::from_data(TensorData::new(values, [times.len(), 1, 1, 1]), options)
         };
         Ok([column(|left| left), column(|left| 1.0 - left)])
     }

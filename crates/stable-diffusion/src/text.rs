@@ -84,7 +84,10 @@ impl<B: Backend> TextEncoder<B> {
         Self::build(config, Builder::new(source, device))
     }
 
-    fn build(config: &TextConfig, mut from: Builder<'_, B>) -> Result<Self, DiffusionError> {
+    pub(crate) fn build(
+        config: &TextConfig,
+        mut from: Builder<'_, B>,
+    ) -> Result<Self, DiffusionError> {
         let (dim, eps) = (config.hidden_size, config.layer_norm_eps);
         let rule = InitRule::TruncatedNormal { std: 0.02 };
         let mut embeddings = from.child("embeddings");

@@ -91,6 +91,7 @@ pub struct Posterior<B: Backend> {
 impl<B: Backend> Posterior<B> {
     /// `mean + deviation * noise`, with standard normal noise of the same shape.
     pub fn sample(&self, noise: Tensor<B, 4>) -> Tensor<B, 4> {
+        let noise = noise.cast(self.mean.dtype());
         self.mean.clone() + (self.logvar.clone() * 0.5).exp() * noise
     }
 }
@@ -137,7 +138,7 @@ impl<B: Backend> Vae<B> {
         Self::build(config, decoder, Builder::new(source, device))
     }
 
-    fn build(
+    pub(crate) fn build(
         config: &VaeConfig,
         decoder: bool,
         mut from: Builder<'_, B>,
@@ -163,6 +164,19 @@ impl<B: Backend> Vae<B> {
     /// # Errors
     /// [`DiffusionError::Argument`] for other shapes.
     pub fn encode(&self, image: Tensor<B, 4>) -> Result<Posterior<B>, DiffusionError> {
+        self.encode_watched(image, &mut |_, _| {})
+    }
+
+    /// [`Vae::encode`] that shows `watch` the output of every part of the encoder under its name: `conv_in`, `down_blocks.0` and so on,
+    /// `mid_block`.
+    ///
+    /// # Errors
+    /// As [`Vae::encode`].
+    pub fn encode_watched(
+        &self,
+        image: Tensor<B, 4>,
+        watch: &mut dyn FnMut(&str, &Tensor<B, 4>),
+    ) -> Result<Posterior<B>, DiffusionError> {
         let [batch, channels, height, width] = image.dims();
         let (wanted, step) = (self.config.in_channels, self.config.reduction());
         let fits = |side: usize| side > 0 && side.is_multiple_of(step);
@@ -175,7 +189,8 @@ impl<B: Backend> Vae<B> {
                 ),
             ));
         }
-        let moments = self.quant_conv.forward(self.encoder.forward(image));
+        let image = image.cast(self.quant_conv.weight.val().dtype());
+        let moments = self.quant_conv.forward(self.encoder.forward(image, watch));
         let latent = self.config.latent_channels;
         Ok(Posterior {
             mean: moments.clone().narrow(1, 0, latent),
@@ -189,6 +204,18 @@ impl<B: Backend> Vae<B> {
     /// # Errors
     /// [`DiffusionError::Argument`] for another number of channels, or without a decoder.
     pub fn decode(&self, latents: Tensor<B, 4>) -> Result<Tensor<B, 4>, DiffusionError> {
+        self.decode_watched(latents, &mut |_, _| {})
+    }
+
+    /// [`Vae::decode`] that shows `watch` the output of every part of the decoder under its name: `conv_in`, `mid_block`, `up_blocks.0` and so on.
+    ///
+    /// # Errors
+    /// As [`Vae::decode`].
+    pub fn decode_watched(
+        &self,
+        latents: Tensor<B, 4>,
+        watch: &mut dyn FnMut(&str, &Tensor<B, 4>),
+    ) -> Result<Tensor<B, 4>, DiffusionError> {
         let Some(decoder) = &self.decoder else {
             return Err(DiffusionError::argument(
                 "the decoder",
@@ -203,7 +230,8 @@ impl<B: Backend> Vae<B> {
                 format!("[batch, {}, height, width]", self.config.latent_channels),
             ));
         }
-        Ok(decoder.forward(latents))
+        let dtype = self.quant_conv.weight.val().dtype();
+        Ok(decoder.forward(latents.cast(dtype), watch))
     }
 }
 
@@ -241,12 +269,19 @@ impl<B: Backend> VaeEncoder<B> {
         })
     }
 
-    fn forward(&self, image: Tensor<B, 4>) -> Tensor<B, 4> {
+    fn forward(
+        &self,
+        image: Tensor<B, 4>,
+        watch: &mut dyn FnMut(&str, &Tensor<B, 4>),
+    ) -> Tensor<B, 4> {
         let mut x = self.conv_in.forward(image);
-        for block in &self.down_blocks {
+        watch("conv_in", &x);
+        for (number, block) in self.down_blocks.iter().enumerate() {
             x = block.forward(x, |x| x);
+            watch(&format!("down_blocks.{number}"), &x);
         }
         let x = self.mid_block.forward(x);
+        watch("mid_block", &x);
         self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
     }
 }
@@ -288,11 +323,18 @@ impl<B: Backend> VaeDecoder<B> {
         })
     }
 
-    fn forward(&self, latents: Tensor<B, 4>) -> Tensor<B, 4> {
+    fn forward(
+        &self,
+        latents: Tensor<B, 4>,
+        watch: &mut dyn FnMut(&str, &Tensor<B, 4>),
+    ) -> Tensor<B, 4> {
         let x = self.conv_in.forward(self.post_quant_conv.forward(latents));
+        watch("conv_in", &x);
         let mut x = self.mid_block.forward(x);
-        for block in &self.up_blocks {
+        watch("mid_block", &x);
+        for (number, block) in self.up_blocks.iter().enumerate() {
             x = block.forward(x, doubled);
+            watch(&format!("up_blocks.{number}"), &x);
         }
         self.conv_out.forward(silu(self.conv_norm_out.forward(x)))
     }

@@ -90,10 +90,26 @@ fn vae<B: AutodiffBackend>() {
     let device = B::Device::default();
     let vae = trainable(&load::<B>(&whole()).0.vae);
     let image = golden.tensor::<B, 4>("image", &device).require_grad();
-    let posterior = vae.encode(image.clone()).unwrap();
+    let mut seen = 0;
+    let mut compare = |part: String, x: &Tensor<B, 4>| {
+        close::<B>(x.clone().into_data(), &golden, &part);
+        seen += 1;
+    };
+    let posterior = vae
+        .encode_watched(image.clone(), &mut |part, x| {
+            compare(format!("encoder.{part}"), x);
+        })
+        .unwrap();
     close::<B>(posterior.mean.clone().into_data(), &golden, "mean");
     close::<B>(posterior.logvar.clone().into_data(), &golden, "logvar");
-    let decoded = vae.decode(posterior.mean.clone()).unwrap();
+    let decoded = vae
+        .decode_watched(posterior.mean.clone(), &mut |part, x| {
+            compare(format!("decoder.{part}"), x);
+        })
+        .unwrap();
+    let expected = golden.names().filter(|name| name.contains("coder."));
+    let expected = expected.filter(|name| !name.starts_with("grad."));
+    assert_eq!(seen, expected.count());
     close::<B>(decoded.into_data(), &golden, "decoded");
     let sample = posterior.sample(golden.tensor("noise", &device)) * vae.config.scaling_factor;
     close::<B>(sample.clone().into_data(), &golden, "sample");

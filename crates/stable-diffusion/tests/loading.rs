@@ -35,6 +35,15 @@ fn full_sizes_are_those_published() {
     for number in ["859,520,964", "83,653,863", "123,060,480"] {
         assert!(page.contains(number), "docs/zoo.md: no {number}");
     }
+    // Features of 512 x 512 pixels, whose latents are 64 x 64.
+    let shape = |stage| {
+        UnetConfig::sd_v1_5().feature_shape(stage, [512 / VaeConfig::sd_v1_5().reduction(); 2])
+    };
+    assert_eq!(shape(Stage::Mid).unwrap(), [1280, 8, 8]);
+    assert_eq!(shape(Stage::Down(0)).unwrap(), [320, 32, 32]);
+    assert_eq!(shape(Stage::Up(1)).unwrap(), [1280, 32, 32]);
+    assert_eq!(shape(Stage::Up(3)).unwrap(), [320, 64, 64]);
+    assert!(shape(Stage::Up(4)).is_err());
     let half = UnetConfig::sd_v1_5().parameters(false).unwrap();
     assert!(count(half) < 859_520_964 / 2);
 }

@@ -43,6 +43,19 @@ impl Tolerance {
         relative: 8e-3,
     };
 
+    /// A network computed in half precision against single: every weight, activation and product is rounded to eleven significant bits. PyTorch's own
+    /// half-precision runs of the tiny models are 1e-3 to 5e-3 off.
+    pub const F16_COMPUTED: Self = Self {
+        name: "f16",
+        relative: 1e-2,
+    };
+
+    /// The same with eight significant bits; PyTorch: 7e-3 to 4.5e-2.
+    pub const BF16_COMPUTED: Self = Self {
+        name: "bf16",
+        relative: 8e-2,
+    };
+
     /// Central differences in single precision: the step trades truncation against cancellation, and about three digits remain.
     pub const FINITE_DIFFERENCE: Self = Self {
         name: "finite difference",

@@ -3,15 +3,16 @@
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 
 use crate::{BackboneError, InitRule, LayerNorm, ParameterSource};
 
-/// A source, the device the tensors go to, and the name of the module being built.
+/// A source, the device and number type of the tensors, and the name of the module being built.
 pub(crate) struct Builder<'a, B: Backend> {
     source: &'a mut dyn ParameterSource,
     device: &'a B::Device,
+    dtype: Option<FloatDType>,
     prefix: String,
 }
 
@@ -20,13 +21,14 @@ impl<'a, B: Backend> Builder<'a, B> {
         Self {
             source,
             device,
+            dtype: None,
             prefix: String::new(),
         }
     }
 
-    /// The device of the tensors built.
-    pub(crate) fn device(&self) -> &'a B::Device {
-        self.device
+    /// A builder of tensors of this type, which the backend must know; the backend's own where `None`.
+    pub(crate) fn with_dtype(self, dtype: Option<FloatDType>) -> Self {
+        Self { dtype, ..self }
     }
 
     /// A builder for the submodule `name`.
@@ -35,6 +37,7 @@ impl<'a, B: Backend> Builder<'a, B> {
         Builder {
             source: self.source,
             device: self.device,
+            dtype: self.dtype,
             prefix,
         }
     }
@@ -58,10 +61,36 @@ impl<'a, B: Backend> Builder<'a, B> {
         rule: InitRule,
     ) -> Result<Tensor<B, D>, BackboneError> {
         let values = self.values(name, &shape, rule)?;
-        Ok(Tensor::from_data(
-            TensorData::new(values, shape),
-            self.device,
-        ))
+        self.check(name, &values)?;
+        Ok(self.floats(values, shape))
+    }
+
+    /// A tensor of these numbers, which its type can hold.
+    pub(crate) fn floats<const D: usize>(
+        &self,
+        values: Vec<f32>,
+        shape: [usize; D],
+    ) -> Tensor<B, D> {
+        let data = TensorData::new(values, shape);
+        match self.dtype {
+            Some(dtype) => Tensor::from_data(data, (self.device, DType::from(dtype))),
+            None => Tensor::from_data(data, self.device),
+        }
+    }
+
+    /// Half precision ends at 65,504; what lies beyond would become infinite.
+    fn check(&self, name: &str, values: &[f32]) -> Result<(), BackboneError> {
+        if self.dtype != Some(FloatDType::F16) {
+            return Ok(());
+        }
+        let lost = |value: &&f32| value.is_finite() && !half::f16::from_f32(**value).is_finite();
+        match values.iter().find(lost) {
+            Some(value) => Err(BackboneError::Precision {
+                name: format!("{}{name}", self.prefix),
+                value: *value,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// A trainable tensor of the given shape.
@@ -98,9 +127,10 @@ impl<'a, B: Backend> Builder<'a, B> {
             fan_out: outputs,
         };
         let values = self.values(weight, shape, rule)?;
+        self.check(weight, &values)?;
         let weight = transpose(&values, outputs, inputs);
         drop(values);
-        let weight = Tensor::from_data(TensorData::new(weight, [inputs, outputs]), self.device);
+        let weight = self.floats(weight, [inputs, outputs]);
         let bias = bias
             .map(|name| self.param(name, [outputs], InitRule::Constant(0.0)))
             .transpose()?;

@@ -53,6 +53,7 @@ impl<B: Backend> CoordinateEmbed<B> {
             let rows = Tensor::<B, 3>::from_data(data, &device)
                 .expand([each, count / frames, dim])
                 .reshape([self.dates.len(), count, dim]);
+            let rows = rows.cast(tokens.dtype());
             tokens = tokens + rows * self.date_scale.val().unsqueeze();
         }
         if !self.places.is_empty() {
@@ -60,6 +61,7 @@ impl<B: Backend> CoordinateEmbed<B> {
             let shape = [self.places.len(), 1, dim];
             let data = TensorData::new(values.collect::<Vec<f32>>(), shape);
             let rows = Tensor::<B, 3>::from_data(data, &device);
+            let rows = rows.cast(tokens.dtype());
             tokens = tokens + rows * self.place_scale.val().unsqueeze();
         }
         tokens

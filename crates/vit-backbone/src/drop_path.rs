@@ -32,7 +32,8 @@ impl DropPath {
             return x;
         }
         let keep = 1.0 - self.rate;
-        let mask = Tensor::random([x.dims()[0], 1, 1], Distribution::Bernoulli(keep), &device);
+        let options = (&device, x.dtype());
+        let mask = Tensor::random([x.dims()[0], 1, 1], Distribution::Bernoulli(keep), options);
         x * mask.div_scalar(keep)
     }
 }

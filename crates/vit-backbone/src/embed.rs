@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 
 use crate::build::Builder;
 use crate::{
@@ -97,18 +97,14 @@ impl<B: Backend> TokenEmbed<B> {
             PositionKind::Learned => {
                 PositionTable::Learned(from.param("pos_embed", shape, tokens)?)
             }
-            PositionKind::SinCos2d => PositionTable::fixed_sin_cos(
-                config.prefix_rows(),
-                config.grid_side(),
-                place,
-                from.device(),
-            ),
+            PositionKind::SinCos2d => {
+                PositionTable::fixed_sin_cos(config.prefix_rows(), config.grid_side(), place, from)
+            }
             PositionKind::SinCos3d => {
                 let side = config.grid_side();
                 let mut values = vec![0.0; config.prefix_rows() * dim];
                 values.extend(sin_cos_3d(dim, [config.frame_count(), side, side]));
-                let data = TensorData::new(values, shape);
-                PositionTable::Fixed(Tensor::from_data(data, from.device()))
+                PositionTable::Fixed(from.floats(values, shape))
             }
             PositionKind::SinCosGround => PositionTable::Ground(GroundPositions {
                 dim,
@@ -172,7 +168,8 @@ impl<B: Backend> TokenEmbed<B> {
     pub fn rotary(&self, image: &Tensor<B, 4>) -> Option<Rotary<B>> {
         match &self.positions {
             PositionTable::Rotary(positions) => {
-                Some(positions.on_grid(self.grid(image), &image.device()))
+                let rotary = positions.on_grid(self.grid(image), &image.device());
+                Some(rotary.cast(self.dtype()))
             }
             _ => None,
         }
@@ -180,7 +177,7 @@ impl<B: Backend> TokenEmbed<B> {
 
     /// Cuts an image into patches: `[batch, channels, height, width]` to `[batch, patches, channels * patch * patch]`,
     /// a patch in the order (channel, row, column). Frames are cut one after the other: `[batch, frames * patches, ...]` with
-    /// the channels of one frame in a patch.
+    /// the channels of one frame in a patch. Numbers take the type of the patch embedding's.
     ///
     /// # Panics
     /// When the image does not fit; [`VitConfig::check_image`] gives the error beforehand.
@@ -193,7 +190,7 @@ impl<B: Backend> TokenEmbed<B> {
             [batch, channels, height, width],
             self.in_channels,
         );
-        let image = self.padded(image);
+        let image = self.padded(image.cast(self.dtype()));
         let (rows, columns) = (height / p, width / p);
         let frames = self.frames.unwrap_or(1);
         let channels = channels / frames;
@@ -210,10 +207,10 @@ impl<B: Backend> TokenEmbed<B> {
             return image;
         }
         let [batch, channels, height, width] = image.dims();
-        let device = image.device();
-        let above = Tensor::zeros([batch, channels, pad, width], &device);
+        let zeros = |shape: [usize; 4]| Tensor::zeros(shape, (&image.device(), image.dtype()));
+        let above = zeros([batch, channels, pad, width]);
+        let left = zeros([batch, channels, height, pad]);
         let image = Tensor::cat(vec![above, image.narrow(2, 0, height - pad)], 2);
-        let left = Tensor::zeros([batch, channels, height, pad], &device);
         Tensor::cat(vec![left, image.narrow(3, 0, width - pad)], 3)
     }
 
@@ -261,10 +258,17 @@ impl<B: Backend> TokenEmbed<B> {
             self.interpolation,
             &self.proj.weight.device(),
         );
+        let dtype = self.dtype();
+        let (prefix, patches) = (prefix.map(|rows| rows.cast(dtype)), patches.cast(dtype));
         match &self.groups {
             None => (prefix, patches),
             Some(groups) => groups.positions(prefix, patches),
         }
+    }
+
+    /// The type of the numbers of the model.
+    fn dtype(&self) -> DType {
+        self.proj.weight.val().dtype()
     }
 
     /// Class and register tokens with their positions, `[n, prefix, dim]`; `None` when there are none.
@@ -334,13 +338,10 @@ impl<B: Backend> PositionTable<B> {
         prefix: usize,
         side: usize,
         dim: usize,
-        device: &B::Device,
+        from: &Builder<'_, B>,
     ) -> Self {
         let mut values = vec![0.0; prefix * dim];
         values.extend(sin_cos_2d(dim, [side, side]));
-        Self::Fixed(Tensor::from_data(
-            TensorData::new(values, [1, prefix + side * side, dim]),
-            device,
-        ))
+        Self::Fixed(from.floats(values, [1, prefix + side * side, dim]))
     }
 }

@@ -69,12 +69,25 @@ pub enum BackboneError {
     Mismatch(Box<LoadReport>),
 
     /// A value does not fit the precision asked for.
-    #[error("`{name}` holds {value}, which half precision cannot store; save in single precision")]
+    #[error(
+        "`{name}` holds {value}, which half precision cannot hold; use single precision (or bfloat16 when loading)"
+    )]
     Precision {
         /// The tensor.
         name: String,
         /// The value.
         value: f32,
+    },
+
+    /// The backend does not compute with the type of number asked for.
+    #[error(
+        "the backend {backend} does not compute with {asked}; load in its own type, or choose another backend"
+    )]
+    Type {
+        /// The type.
+        asked: String,
+        /// The backend.
+        backend: String,
     },
 
     /// Reading or writing failed.

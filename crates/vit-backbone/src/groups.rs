@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
 
 use crate::build::Builder;
 use crate::{
@@ -58,8 +58,7 @@ impl<B: Backend> GroupEmbed<B> {
                     InitRule::TruncatedNormal { std: 0.02 },
                 )?)
             } else {
-                let data = TensorData::new(fixed, shape);
-                PositionTable::Fixed(Tensor::from_data(data, from.device()))
+                PositionTable::Fixed(from.floats(fixed, shape))
             })
         };
         Ok((

@@ -113,7 +113,9 @@ impl<B: Backend> Vit<B> {
             let scale = old as f32 / channels as f32;
             values.iter_mut().for_each(|v| *v *= scale);
         }
-        let tensor = Tensor::from_data(TensorData::new(values, [channels * area, dim]), &device);
+        let data = TensorData::new(values, [channels * area, dim]);
+        let dtype = self.embed.proj.weight.val().dtype();
+        let tensor = Tensor::from_data(data, (&device, dtype));
         self.embed.proj.weight = Param::from_tensor(tensor);
         self.embed.in_channels = channels;
         Ok(self)

@@ -117,6 +117,7 @@ impl<B: Backend> SpectralEmbed<B> {
             .collect();
         let shape = [1, channels, width];
         let waves = Tensor::<B, 3>::from_data(TensorData::new(values, shape), &device);
+        let waves = waves.cast(self.weight_tokens.val().dtype());
         let act = |x: Tensor<B, 3>| match self.style {
             SpectralStyle::Dofa => relu(x),
             SpectralStyle::Clay => fused_ops::gelu(x),

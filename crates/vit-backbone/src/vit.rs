@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use burn::tensor::{FloatDType, Tensor};
 
 use crate::block::BlockSpec;
 use crate::build::Builder;
@@ -48,8 +48,31 @@ impl<B: Backend> Vit<B> {
         source: &mut dyn ParameterSource,
         device: &B::Device,
     ) -> Result<Self, BackboneError> {
+        Self::from_source_as(config, source, device, None)
+    }
+
+    /// The same with parameters of another type than the backend's own. Images may be of any type: tokens and features have that of
+    /// the parameters.
+    ///
+    /// # Errors
+    /// As [`Vit::from_source`]; [`BackboneError::Type`] when the backend does not compute with that type, and
+    /// [`BackboneError::Precision`] for a value that does not fit it.
+    pub fn from_source_as(
+        config: &VitConfig,
+        source: &mut dyn ParameterSource,
+        device: &B::Device,
+        dtype: Option<FloatDType>,
+    ) -> Result<Self, BackboneError> {
         config.validate()?;
-        let mut from = Builder::new(source, device);
+        if let Some(asked) = dtype
+            && !B::supports_dtype(device, asked.into())
+        {
+            return Err(BackboneError::Type {
+                asked: format!("{asked:?}"),
+                backend: B::name(device),
+            });
+        }
+        let mut from = Builder::new(source, device).with_dtype(dtype);
         let norm = |name: &str, wanted: bool, from: &mut Builder<'_, B>| {
             wanted
                 .then(|| from.child(name).norm(config.dim, config.layer_norm_eps))

@@ -3,6 +3,7 @@
 mod dependencies;
 mod files;
 mod pages;
+mod vocabulary;
 
 use anyhow::bail;
 
@@ -21,6 +22,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     findings.extend(files::check(&root, &tracked)?);
     findings.extend(pages::check(&root)?);
     findings.extend(crate::book::check(&root, &tracked)?);
+    findings.extend(vocabulary::check(&root, &tracked));
     if findings.is_empty() {
         eprintln!("tidy: {} files, no finding", tracked.len());
         return Ok(());

@@ -3,7 +3,6 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
-use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 
 use crate::DiffusionError;
@@ -107,15 +106,7 @@ pub(crate) fn attend<B: Backend>(
         let length = x.dims()[1];
         x.reshape([batch, length, heads, head_dim]).swap_dims(1, 2)
     };
-    let scores = split(q)
-        .matmul(split(k).swap_dims(2, 3))
-        .mul_scalar((head_dim as f64).powf(-0.5));
-    let scores = match mask {
-        Some(mask) => scores + mask.unsqueeze::<4>(),
-        None => scores,
-    };
-    softmax(scores, 3)
-        .matmul(split(v))
+    fused_ops::scaled_dot_product(split(q), split(k), split(v), mask)
         .swap_dims(1, 2)
         .reshape([batch, tokens, dim])
 }

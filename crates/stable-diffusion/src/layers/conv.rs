@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use burn::tensor::module::conv2d;
-use burn::tensor::ops::PaddedConvOptions;
+use burn::tensor::ops::ConvOptions;
 
 use crate::DiffusionError;
 use crate::build::{Builder, torch_default};
@@ -58,14 +58,31 @@ impl<B: Backend> Conv<B> {
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, height / stride, width / stride]`.
     pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let options = PaddedConvOptions::asymmetric(
-            [self.stride; 2],
-            [self.padding_start; 2],
-            [self.padding_end; 2],
-            [1, 1],
-            1,
-        );
+        let (x, padding) = if self.padding_start == self.padding_end {
+            (x, self.padding_start)
+        } else {
+            (self.padded(x), 0)
+        };
+        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], 1);
         conv2d(x, self.weight.val(), Some(self.bias.val()), options)
+    }
+
+    /// The image between its zeros. burn 0.21 would make them in the backend's own precision, whatever that of the image.
+    fn padded(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
+        let options = (&x.device(), x.dtype());
+        [2, 3].into_iter().fold(x, |x, axis| {
+            let zeros = |width: usize| {
+                let mut shape = x.dims();
+                shape[axis] = width;
+                (width > 0).then(|| Tensor::zeros(shape, options))
+            };
+            let around = [
+                zeros(self.padding_start),
+                Some(x.clone()),
+                zeros(self.padding_end),
+            ];
+            Tensor::cat(around.into_iter().flatten().collect(), axis)
+        })
     }
 }
 

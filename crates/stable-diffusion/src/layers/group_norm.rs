@@ -41,10 +41,10 @@ impl<B: Backend> GroupNorm<B> {
     /// Mean and variance of a group are those of a LayerNorm over its numbers, for which there is a fused operation.
     pub fn forward(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
         let [batch, channels, height, width] = x.dims();
-        let device = x.device();
+        let options = (&x.device(), x.dtype());
         let size = channels / self.groups * height * width;
-        let gain = Tensor::ones([size], &device);
-        let bias = Tensor::zeros([size], &device);
+        let gain = Tensor::ones([size], options);
+        let bias = Tensor::zeros([size], options);
         let x = x.reshape([batch, self.groups, size]);
         let x = fused_ops::layer_norm(x, gain, Some(bias), self.epsilon);
         let x = x.reshape([batch, channels, height, width]);

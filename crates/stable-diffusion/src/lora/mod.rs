@@ -113,9 +113,13 @@ impl<B: Backend> UnetSeam<B> for UnetLora<B> {
         let Some(map) = self.maps.iter().find(|map| map.site == site) else {
             return apply_linear(base, x);
         };
-        let low = fused_ops::linear(x.clone(), map.down.val(), None);
-        let update = fused_ops::linear(low, map.up.val(), None).mul_scalar(map.scale);
-        apply_linear(base, x) + update
+        // The factors may be held in another precision than the U-Net.
+        let (down, up) = (map.down.val(), map.up.val());
+        let low = fused_ops::linear(x.clone().cast(down.dtype()), down, None);
+        let update = fused_ops::linear(low, up, None).mul_scalar(map.scale);
+        let output = apply_linear(base, x);
+        let dtype = output.dtype();
+        output + update.cast(dtype)
     }
 }
 

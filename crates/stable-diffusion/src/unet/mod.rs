@@ -110,7 +110,7 @@ impl<B: Backend> Unet<B> {
         Self::build(config, up_path, Builder::new(source, device))
     }
 
-    fn build(
+    pub(crate) fn build(
         config: &UnetConfig,
         up_path: bool,
         mut from: Builder<'_, B>,
@@ -226,8 +226,9 @@ impl<B: Backend> Unet<B> {
         seam: &S,
         mut visit: impl FnMut(Stage, &Tensor<B, 4>) -> bool,
     ) -> Result<Tensor<B, 4>, DiffusionError> {
-        let side = self.side(&latents, times, context, seam)?;
-        let mut x = self.conv_in.forward(latents);
+        let dtype = self.conv_in.weight.val().dtype();
+        let side = self.side(&latents, times, context.cast(dtype), seam)?;
+        let mut x = self.conv_in.forward(latents.cast(dtype));
         let mut skips = vec![x.clone()];
         for (number, block) in self.down_blocks.iter().enumerate() {
             x = block.forward(number, x, &side, &mut skips);

@@ -42,7 +42,8 @@ impl<B: Backend> TimeEmbedding<B> {
             .iter()
             .flat_map(|time| frequencies(*time, width, config))
             .collect::<Vec<f32>>();
-        let x = Tensor::from_data(TensorData::new(values, [times.len(), width]), device);
+        let x = Tensor::<B, 2>::from_data(TensorData::new(values, [times.len(), width]), device);
+        let x = x.cast(self.linear_1.weight.val().dtype());
         let apply = |linear: &Linear<B>, x| {
             let bias = linear.bias.as_ref().map(|bias| bias.val());
             fused_ops::linear(x, linear.weight.val(), bias)

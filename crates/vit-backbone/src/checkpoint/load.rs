@@ -22,12 +22,14 @@ use crate::{BackboneError, InitRule, ParameterSource, SeededInit, Vit, VitConfig
 /// The configuration is `config` if given, else that of the file's metadata (files of [`save_vit`](crate::save_vit)
 /// have it), else it is inferred from names and shapes; [`LoadReport::config`] is the one used. Dictionaries
 /// (`model`, `state_dict`, `teacher`, ...) and prefixes (`module.`, `backbone.`, ...) around the model are found. Half,
-/// bfloat16 and double precision are converted to single. Names, shapes and types are compared before any value is read.
+/// bfloat16 and double precision are converted to single, or to what [`LoadOptions::dtype`] asks for. Names, shapes and types are compared
+/// before any value is read.
 ///
 /// # Errors
 /// [`BackboneError::Io`] and [`BackboneError::Checkpoint`] for files that cannot be read or are damaged,
 /// [`BackboneError::Config`] for an impossible configuration, and [`BackboneError::Mismatch`] with the full report when
-/// something is missing, of another shape or type, or unknown, unless [`LoadOptions`] allow it.
+/// something is missing, of another shape or type, or unknown, unless [`LoadOptions`] allow it; [`BackboneError::Type`] and
+/// [`BackboneError::Precision`] where [`LoadOptions::dtype`] cannot be had.
 pub fn load_vit<B: Backend>(
     path: impl AsRef<Path>,
     config: Option<&VitConfig>,
@@ -132,7 +134,7 @@ fn read<B: Backend>(
         done: 0,
         of: report.config.parameter_count() as u64,
     };
-    let vit = Vit::from_source(&report.config, &mut source, device)?;
+    let vit = Vit::from_source_as(&report.config, &mut source, device, options.dtype)?;
     Ok((vit, report))
 }
 

@@ -1,5 +1,7 @@
 //! What a caller may ask of a load.
 
+use burn::tensor::FloatDType;
+
 /// Where the number of attention heads comes from when a configuration has to be inferred: shapes do not tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Heads {
@@ -27,6 +29,10 @@ pub struct LoadOptions {
     pub heads: Heads,
     /// Epsilon of the LayerNorms of an inferred configuration; 1e-6 when `None`.
     pub layer_norm_eps: Option<f64>,
+    /// Type of the model's numbers, whatever the file's: half precision and bfloat16 take half the memory. `None` is the backend's own,
+    /// f32 on flex and ndarray. Features then carry its rounding (eleven or eight significant bits at every step); sums inside norms and softmax are
+    /// taken in single precision. Adapters hold the backend's own type, so models to be adapted are loaded in that.
+    pub dtype: Option<FloatDType>,
     /// Do not hash the file. Hashing takes longer than reading where the file is in memory already, and one thread for all of it;
     /// without it [`LoadReport::sha256`](crate::LoadReport::sha256) is empty, and [`sha256_file`](crate::sha256_file) makes up for it
     /// whenever it is needed.

@@ -44,7 +44,7 @@ impl<B: Backend> MaeDecoder<B> {
                 encoder.prefix_tokens(),
                 encoder.grid_side(),
                 dim,
-                from.device(),
+                from,
             ),
             blocks: config
                 .decoder_blocks()

@@ -17,16 +17,21 @@ pub(super) fn resample<B: Backend>(
     }
     let dim = table.dims()[2];
     let device = table.device();
+    let dtype = table.dtype();
     let matrix = |from: usize, to: usize| {
         Tensor::<B, 2>::from_data(TensorData::new(matrix(from, to, how), [to, from]), &device)
     };
-    let rows = matrix(from[0], to[0]).matmul(table.reshape([from[0], from[1] * dim]));
+    // In the backend's own precision, whatever that of the table, and rounded once.
+    let rows = matrix(from[0], to[0]);
+    let table = table.cast(rows.dtype());
+    let rows = rows.matmul(table.reshape([from[0], from[1] * dim]));
     let columns = matrix(from[1], to[1])
         .unsqueeze::<3>()
         .expand([to[0], to[1], from[1]]);
     columns
         .matmul(rows.reshape([to[0], from[1], dim]))
         .reshape([1, to[0] * to[1], dim])
+        .cast(dtype)
 }
 
 /// The matrix of one axis, `to` rows by `from` columns.

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 
 use crate::{BackboneError, InitRule};
 
@@ -80,6 +80,14 @@ pub struct Rotary<B: Backend> {
 }
 
 impl<B: Backend> Rotary<B> {
+    /// The same rotation for queries and keys of this type.
+    pub(crate) fn cast(self, dtype: DType) -> Self {
+        Self {
+            cos: self.cos.cast(dtype),
+            sin: self.sin.cast(dtype),
+        }
+    }
+
     /// Turns queries and keys of the patches, the last tokens of the sequence; tokens in front of them and values stay.
     ///
     /// # Shapes

@@ -34,6 +34,21 @@ pub(super) fn golden_tests(family: Family) -> &'static [&'static str] {
     }
 }
 
+/// The networks of Stable Diffusion and the tests of the crate `stable-diffusion` that compare them with diffusers and transformers.
+const DIFFUSION: [(&str, &[&str]); 5] = [
+    ("Stable Diffusion: U-Net", &["unet"]),
+    ("Stable Diffusion: autoencoder", &["vae"]),
+    ("Stable Diffusion: text encoder", &["text_encoder"]),
+    (
+        "Stable Diffusion: noise and features",
+        &["schedule", "features"],
+    ),
+    (
+        "Stable Diffusion: adapter files and objective",
+        &["files", "objective"],
+    ),
+];
+
 /// The largest error of each family on each backend, as Markdown.
 pub(super) fn section(errors: &MeasuredErrors) -> String {
     let mut backends: Vec<&str> = errors
@@ -45,7 +60,7 @@ pub(super) fn section(errors: &MeasuredErrors) -> String {
     let mut page = String::from(
         "\n## How exact they are\n\n\
          Largest error of a tiny model of the family with random weights, saved by the published package, over tokens after the embedding and after\n\
-         every block, the output, the loss and the gradients, relative to the largest number of the expected tensor. Measured by\n\
+         every block, the output, the loss and the gradients (of the image, and of several weights), relative to the largest number of the expected tensor. Measured by\n\
          `cargo xtask backends`; a test fails beyond 1e-5 ([all suites](backends.md)).\n\n| family |",
     );
     // Writing to a string cannot fail.
@@ -55,11 +70,12 @@ pub(super) fn section(errors: &MeasuredErrors) -> String {
     page.push_str("\n|---|");
     backends.iter().for_each(|_| page.push_str("---|"));
     page.push('\n');
-    for family in Family::ALL {
-        let _ = write!(page, "| {} |", family.name());
+    let families = Family::ALL.map(|family| (family.name(), golden_tests(family)));
+    for (name, tests) in families.into_iter().chain(DIFFUSION) {
+        let _ = write!(page, "| {name} |");
         for backend in &backends {
             let of = |test: &&str| errors.get(*test)?.get(*backend).copied();
-            let worst = golden_tests(family).iter().filter_map(of).reduce(f64::max);
+            let worst = tests.iter().filter_map(of).reduce(f64::max);
             let _ = match worst {
                 Some(worst) => write!(page, " {worst:.1e} |"),
                 None => write!(page, " not measured |"),

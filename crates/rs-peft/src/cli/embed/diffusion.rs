@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use rs_peft::{BackendTask, dispatch, stable_diffusion};
 use serde_json::json;
 use stable_diffusion::{
@@ -14,7 +14,7 @@ use stable_diffusion::{
 use super::super::feature_file::FeatureFile;
 use super::input::Input;
 use super::pixels::Pixels;
-use super::{Args, Feature};
+use super::{Args, Feature, Precision};
 
 /// Its name in docs/zoo.md.
 pub(super) const MODEL: &str = "stable_diffusion_v1_5";
@@ -110,6 +110,7 @@ impl EmbedDiffusion<'_> {
         };
         let load = LoadOptions {
             up_path: matches!(options.stage, Stage::Up(_)) || args.diffusion.lora.is_some(),
+            dtype: args.precision.map(Precision::dtype),
             ..LoadOptions::default()
         };
         let (model, report) = StableDiffusion::<I>::load(&args.weights, &load, device)?;
@@ -162,6 +163,7 @@ impl EmbedDiffusion<'_> {
                 Some(lora) => model.features(images, &context, &options, lora)?,
                 None => model.features(images, &context, &options, &())?,
             };
+            let features = features.cast(FloatDType::F32);
             let features = match args.feature {
                 Feature::Map => features.into_data(),
                 Feature::Class | Feature::Mean => features.mean_dim(3).mean_dim(2).into_data(),
@@ -182,7 +184,7 @@ impl EmbedDiffusion<'_> {
             .map(|p| p.display().to_string())
             .collect();
         let lora = self.args.diffusion.lora.as_ref();
-        json!({
+        let mut metadata = json!({
             "model": MODEL,
             "weights": report.unet.path.display().to_string(),
             "lora": lora.map_or_else(String::new, |path| path.display().to_string()),
@@ -192,6 +194,10 @@ impl EmbedDiffusion<'_> {
             "ensemble": options.ensemble.to_string(),
             "noise_seed": options.seed.to_string(),
             "files": json!(files).to_string(),
-        })
+        });
+        for (key, choice) in self.args.choices() {
+            metadata[key] = choice.into();
+        }
+        metadata
     }
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use rs_peft::{BackendKind, BackendTask, dispatch, vit_backbone};
 use serde_json::json;
 use vit_backbone::{
@@ -82,12 +82,45 @@ pub(crate) struct Args {
     /// What only a diffusion model takes.
     #[command(flatten)]
     diffusion: diffusion::DiffusionArgs,
+    /// Type of the numbers in which the model is kept and computes; half precision and bfloat16 take half the memory of single. The backend's own
+    /// by default.
+    #[arg(long, value_enum)]
+    precision: Option<Precision>,
     /// Inputs at a time.
     #[arg(long, default_value_t = 8)]
     batch_size: usize,
     /// flex, ndarray, wgpu, vulkan, metal or cuda.
     #[arg(long, default_value = "flex")]
     backend: BackendKind,
+}
+
+/// A type of numbers.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Precision {
+    /// Single precision.
+    F32,
+    /// Half precision.
+    F16,
+    /// bfloat16.
+    Bf16,
+}
+
+impl Precision {
+    fn dtype(self) -> FloatDType {
+        match self {
+            Self::F32 => FloatDType::F32,
+            Self::F16 => FloatDType::F16,
+            Self::Bf16 => FloatDType::BF16,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
 }
 
 /// What becomes of the tokens of a block.
@@ -99,6 +132,33 @@ enum Feature {
     Mean,
     /// The patches as a map.
     Map,
+}
+
+impl Args {
+    /// What was chosen about bands, values and precision, for the file of features; nothing that was left to the model.
+    fn choices(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let list = |bands: &[f64]| (!bands.is_empty()).then(|| format!("{bands:?}"));
+        let choices = [
+            (
+                "bands",
+                (!self.bands.is_empty()).then(|| format!("{:?}", self.bands)),
+            ),
+            ("new_bands", self.channels.describe()),
+            ("size", self.size.map(|size| size.to_string())),
+            ("scale", self.scale.map(|scale| scale.to_string())),
+            (
+                "resolution",
+                self.resolution.map(|metres| metres.to_string()),
+            ),
+            ("mean", list(&self.mean)),
+            ("std", list(&self.std)),
+            ("wavelengths", list(&self.wavelengths)),
+            ("precision", self.precision.map(|p| p.name().to_owned())),
+        ];
+        choices
+            .into_iter()
+            .filter_map(|(key, choice)| Some((key, choice?)))
+    }
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
@@ -209,6 +269,8 @@ impl Embed<'_> {
         grid: [usize; 2],
     ) -> Vec<f32> {
         let prefix = vit.prefix_tokens(&());
+        // Means of many tokens, in single precision whatever the model's.
+        let tokens = tokens.cast(FloatDType::F32);
         let tokens = mean_over_groups(tokens, prefix, config.group_count());
         let data = match self.args.feature {
             Feature::Class => pool(tokens, prefix, Pooling::ClassToken).into_data(),
@@ -231,8 +293,8 @@ impl Embed<'_> {
             "vit_config": json!(model.config).to_string(),
             "files": json!(files).to_string(),
         });
-        if let Some(how) = self.args.channels.describe() {
-            metadata["new_bands"] = how.into();
+        for (key, choice) in self.args.choices() {
+            metadata[key] = choice.into();
         }
         metadata
     }

@@ -8,9 +8,9 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use indicatif::{ProgressBar, ProgressStyle};
 use rs_peft::vit_backbone::{LoadOptions, PositionTable, Preset, Vit, VitConfig, load_vit_watched};
 
-use super::Args;
 use super::about::{About, Table};
 use super::input::Input;
+use super::{Args, Precision};
 
 /// A frozen model and its input.
 pub(super) struct Model<B: Backend> {
@@ -37,7 +37,10 @@ impl<B: Backend> Model<B> {
         let (vit, report) = load_vit_watched::<A>(
             &args.weights,
             wanted.as_ref(),
-            &LoadOptions::default(),
+            &LoadOptions {
+                dtype: args.precision.map(Precision::dtype),
+                ..LoadOptions::default()
+            },
             device,
             &mut |step| {
                 bar.set_length(step.of);
