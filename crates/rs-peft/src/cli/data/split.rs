@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
 use rs_peft::rs_datasets::{stratified, stratified_groups};
 
+use super::super::usage;
 use super::parts;
 use super::source::{DataSource, labels};
 
@@ -49,12 +49,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    ensure!(
-        args.test > 0.0 && args.validation >= 0.0 && args.test + args.validation < 1.0,
-        "--test {} and --validation {}: expected a share above 0, one of at least 0, and something left for training",
-        args.test,
-        args.validation
-    );
+    if !(args.test > 0.0 && args.validation >= 0.0 && args.test + args.validation < 1.0) {
+        return Err(usage(
+            "shares of the parts",
+            format!("--test {} and --validation {}", args.test, args.validation),
+            "a share above 0, one of at least 0, and something left for training",
+        ));
+    }
     let dataset = args.source.open()?;
     let table = labels(&*dataset)?;
     let train = 1.0 - args.test - args.validation;
@@ -66,7 +67,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let name = format!("{}-seed{}", dataset.name(), args.seed);
     let split = match args.group_until.as_deref() {
         None => stratified(&table, &name, &shares, args.seed)?,
-        Some("") => anyhow::bail!("--group-until: expected a text, such as _ or /"),
+        Some("") => {
+            return Err(usage("--group-until", "nothing", "a text, such as _ or /"));
+        }
         Some(until) => {
             let group = |id: &str| {
                 id.rsplit_once(until)
