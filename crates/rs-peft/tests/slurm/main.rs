@@ -165,17 +165,23 @@ fn a_run_that_is_killed_is_submitted_again_and_gives_what_a_local_one_gives() {
         "{said}"
     );
 
-    let running = || {
+    // One that has just begun: it cannot have finished before it is killed.
+    let running = || -> Vec<String> {
         let said = cluster.run(
             "squeue",
             &["--noheader", "--states=RUNNING", "--format=%F_%K"],
         );
-        said.lines()
-            .map(|line| line.trim().to_owned())
-            .find(|line| line.starts_with(&format!("{job}_")))
+        let lines = said.lines().map(|line| line.trim().to_owned());
+        lines.filter(|line| !line.ends_with("N/A")).collect()
     };
-    wait_for("a running element", || running().is_some());
-    let victim = running().unwrap();
+    let before = running();
+    let fresh = || running().into_iter().find(|id| !before.contains(id));
+    let victim = std::cell::RefCell::new(String::new());
+    wait_for("another running element", || {
+        let found = fresh();
+        found.map(|id| victim.replace(id)).is_some()
+    });
+    let victim = victim.into_inner();
     cluster.run("scancel", &["--signal=KILL", "--full", &victim]);
     wait_for("an empty queue", || {
         cluster.run("squeue", &["--noheader"]).trim().is_empty()
