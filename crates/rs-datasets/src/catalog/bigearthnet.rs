@@ -6,12 +6,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::enlarged::enlarged;
-use super::files::{entry, open_first};
-use super::mask::raster;
+use super::files::open_first;
+use super::mask::{Chip, checked, pixel_labels, raster};
 use crate::io::{Dtype, Source};
 use crate::{
-    BandSet, DataError, Dataset, DatasetInfo, Image, InputUnit, Label, ReadLimits, Sample, Task,
-    sensors,
+    BandSet, DataError, DatasetInfo, Image, InputUnit, Label, ReadLimits, Sample, Task, sensors,
 };
 
 /// The bands in spectral order: those of Level-2A, without the cirrus band B10.
@@ -66,8 +65,8 @@ pub const BIGEARTHNET_CLASSES: [&str; 43] = [
     "Sea and ocean",
 ];
 
-/// The band whose grid the others are enlarged to; 10 m.
-const FINEST: &str = "B02";
+/// Place of the band whose grid the others are enlarged to: B02, 10 m.
+const FINEST: usize = 1;
 /// What ends the name of a patch's label file.
 const LABELS: &str = "_labels_metadata.json";
 
@@ -82,8 +81,7 @@ pub struct BigEarthNet {
     source: Source,
     classes: Vec<String>,
     bands: Arc<BandSet>,
-    /// Id, and what its files begin with.
-    patches: Vec<(String, String)>,
+    chips: Vec<Chip>,
 }
 
 /// What is read of a label file.
@@ -100,57 +98,39 @@ impl BigEarthNet {
     pub fn open(root: &Path, limits: ReadLimits) -> Result<Self, DataError> {
         let source = open_first(root, &["bigearthnet", "BigEarthNet-v1.0"], limits)?;
         let names = source.list()?;
-        let mut patches: Vec<(String, String)> = Vec::new();
+        let mut chips = Vec::new();
         for name in &names {
             let Some(stem) = name.strip_suffix(LABELS) else {
                 continue;
             };
-            for band in BIGEARTHNET_BANDS {
-                let file = format!("{stem}_{band}.tif");
-                if !source.contains(&file) {
-                    return Err(DataError::Missing {
-                        path: source.path_of(&file),
-                        remedy: format!("it is a band of the patch of {name}; fetch the set again"),
-                    });
-                }
+            let images = BIGEARTHNET_BANDS.map(|band| format!("{stem}_{band}.tif"));
+            if let Some(file) = images.iter().find(|file| !source.contains(file)) {
+                return Err(DataError::Missing {
+                    path: source.path_of(file),
+                    remedy: format!("it is a band of the patch of {name}; fetch the set again"),
+                });
             }
-            let id = stem.rsplit('/').next().unwrap_or(stem);
-            patches.push((id.to_owned(), stem.to_owned()));
-        }
-        if patches.is_empty() {
-            return Err(DataError::Layout {
-                root: source.root().into(),
-                dataset: "bigearthnet".into(),
-                expected: format!("<patch>/<patch>_<band>.tif with <patch>/<patch>{LABELS}"),
-                found: match names.first() {
-                    Some(first) => format!("{} files, the first of them {first}", names.len()),
-                    None => "no file at all".into(),
-                },
+            chips.push(Chip {
+                id: stem.rsplit('/').next().unwrap_or(stem).to_owned(),
+                images: images.to_vec(),
+                mask: name.clone(),
+                split: None,
             });
         }
-        patches.sort_unstable();
-        if let Some(pair) = patches.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            return Err(DataError::DuplicateId {
-                root: source.root().into(),
-                id: pair[0].0.clone(),
-                first: pair[0].1.clone(),
-                second: pair[1].1.clone(),
-            });
-        }
+        let expected = format!("<patch>/<patch>_<band>.tif with <patch>/<patch>{LABELS}");
         Ok(Self {
             info: info(),
+            chips: checked(&source, "bigearthnet", &expected, chips)?,
             source,
             classes: BIGEARTHNET_CLASSES.map(String::from).to_vec(),
             bands: Arc::new(sensors::sentinel2(&BIGEARTHNET_BANDS)?),
-            patches,
         })
     }
 
     /// Indices of the classes of a patch, rising, each once.
-    fn labels(&self, stem: &str) -> Result<Vec<usize>, DataError> {
-        let name = format!("{stem}{LABELS}");
-        let path = self.source.path_of(&name);
-        let read: Labels = serde_json::from_slice(&self.source.read(&name)?).map_err(|error| {
+    fn labels(&self, name: &str) -> Result<Vec<usize>, DataError> {
+        let path = self.source.path_of(name);
+        let read: Labels = serde_json::from_slice(&self.source.read(name)?).map_err(|error| {
             DataError::Manifest {
                 path: path.clone(),
                 place: format!("line {}", error.line()),
@@ -171,52 +151,26 @@ impl BigEarthNet {
         classes.dedup();
         Ok(classes)
     }
-}
 
-impl Dataset for BigEarthNet {
-    fn info(&self) -> &DatasetInfo {
-        &self.info
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    fn bands(&self) -> &BandSet {
-        &self.bands
-    }
-
-    fn len(&self) -> usize {
-        self.patches.len()
-    }
-
-    fn id(&self, index: usize) -> &str {
-        &self.patches[index].0
-    }
-
-    fn class_of(&self, _index: usize) -> Option<usize> {
-        None
-    }
-
-    fn load(&self, index: usize) -> Result<Sample, DataError> {
-        let (id, stem) = entry(&self.patches, index)?;
-        let finest = raster(&self.source, &format!("{stem}_{FINEST}.tif"))?;
+    fn load_chip(&self, chip: &Chip) -> Result<Sample, DataError> {
+        let finest = raster(&self.source, &chip.images[FINEST])?;
         let extent = [finest.height, finest.width];
-        let mut data = Vec::with_capacity(BIGEARTHNET_BANDS.len() * extent[0] * extent[1]);
-        for band in BIGEARTHNET_BANDS {
-            let name = format!("{stem}_{band}.tif");
-            data.extend(enlarged(&self.source, &name, Dtype::U16, extent)?);
+        let mut data = Vec::with_capacity(chip.images.len() * extent[0] * extent[1]);
+        for name in &chip.images {
+            data.extend(enlarged(&self.source, name, Dtype::U16, extent)?);
         }
         let bands = Arc::clone(&self.bands);
         Ok(Sample {
             image: Image::new(bands, InputUnit::SENTINEL2_DN, extent[0], extent[1], data)?,
             valid: None,
-            label: Label::Classes(self.labels(stem)?),
-            id: id.clone(),
+            label: Label::Classes(self.labels(&chip.mask)?),
+            id: chip.id.clone(),
             geo: finest.geo,
         })
     }
 }
+
+pixel_labels!(BigEarthNet);
 
 /// Licence, citation, source.
 pub(super) fn info() -> DatasetInfo {

@@ -11,7 +11,7 @@ pub(super) struct Chip {
     pub(super) id: String,
     /// Files of the image in the order of the bands, or one file with all of them.
     pub(super) images: Vec<String>,
-    /// File of the mask.
+    /// File of the mask, or of the classes that occur.
     pub(super) mask: String,
     /// Published part, e.g. `train`.
     pub(super) split: Option<String>,

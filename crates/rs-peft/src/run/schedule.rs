@@ -104,10 +104,12 @@ pub(super) fn run_job(program: &Path, job: &Job, threads: usize) -> Result<(), S
     if status.success() {
         return Ok(());
     }
-    let text = std::fs::read_to_string(&job.log).unwrap_or_default();
+    Err(format!("{status}\n{}", end_of(&job.log)))
+}
+
+/// The last lines of a log; empty where there is none.
+pub(super) fn end_of(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
     let tail: Vec<&str> = text.lines().rev().take(12).collect();
-    Err(format!(
-        "{status}\n{}",
-        tail.into_iter().rev().collect::<Vec<_>>().join("\n")
-    ))
+    tail.into_iter().rev().collect::<Vec<_>>().join("\n")
 }

@@ -130,7 +130,7 @@ pub(crate) fn wait_for(what: &str, ready: impl Fn() -> bool) {
     }
 }
 
-/// Copies the files of a folder, none of its folders.
+/// Copies a file, making the folders above it.
 pub(crate) fn copy_file(from: &Path, to: &Path) {
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     fs::copy(from, to).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::run::schedule::run_job;
+use crate::run::schedule::{end_of, run_job};
 use crate::run::{Job, RunError};
 
 /// The list of runs in the folder of a submission.
@@ -53,12 +53,10 @@ pub fn unfinished(jobs: &[Job]) -> Result<(), RunError> {
     let Some(first) = missing.first() else {
         return Ok(());
     };
-    let text = std::fs::read_to_string(&first.log).unwrap_or_default();
-    let tail: Vec<&str> = text.lines().rev().take(12).collect();
-    let log = match tail.is_empty() {
-        true => "nothing: it was not started, or killed before it wrote a line".into(),
-        false => tail.into_iter().rev().collect::<Vec<_>>().join("\n"),
-    };
+    let mut log = end_of(&first.log);
+    if log.is_empty() {
+        log = "nothing: it was not started, or killed before it wrote a line".into();
+    }
     Err(RunError::Failed {
         failed: missing.len(),
         all: jobs.len(),
